@@ -1,0 +1,135 @@
+/**
+ * The metrics engine beside the OpenTelemetry SDK with its Prometheus exporter and prom-client, on the same series, in
+ * processes of their own and in turn. Prints the tables; `--write` also puts them into bench/METRICS.md. `--quick` takes
+ * one round: to see that everything runs.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { inProcess, interleaved, median } from './measure.mjs';
+
+const isQuick = process.argv.includes('--quick');
+const ROUNDS = isQuick ? 1 : 5;
+const PAGE = new URL('./METRICS.md', import.meta.url);
+const LIBRARIES = ['ours', 'prom', 'sdk'];
+const sections = [];
+
+const fixed = (value, digits = 0) =>
+  value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const fraction = (value) => `**1/${value < 0.1 ? fixed(1 / value) : fixed(1 / value, 1)}**`;
+const ratioOf = (ours, peers) => median(ours.map((value, round) => value / peers[round]));
+
+function table(title, head, rows) {
+  const line = (cells) => `| ${cells.join(' | ')} |`;
+  const text = `### ${title}\n\n${[line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')}\n`;
+  sections.push(text);
+  console.log(`\n${text}`);
+}
+
+async function recording() {
+  const rows = [];
+  for (const pipelines of [1, 1000, 10_000]) {
+    const [ours, prom, sdk] = await interleaved(
+      ROUNDS,
+      LIBRARIES.map((library) => async () => {
+        const events = (library === 'ours' ? 4_000_000 : library === 'prom' ? 600_000 : 200_000) / (isQuick ? 4 : 1);
+        return (await inProcess('metrics-record.mjs', [library, pipelines, events])).nanoseconds;
+      }),
+    );
+    rows.push([
+      fixed(pipelines),
+      ...[ours, prom, sdk].map((runs) => `${fixed(median(runs))} ns`),
+      fraction(ratioOf(ours, prom)),
+      fraction(ratioOf(ours, sdk)),
+    ]);
+  }
+  const head = [
+    'pipelines',
+    'ours',
+    'prom-client',
+    'SDK',
+    'of prom-client (target ≤ 1/10)',
+    'of the SDK (target ≤ 1/40)',
+  ];
+  table('One batch event (6 counters, gauge, histogram), CPU', head, rows);
+}
+
+async function scraping() {
+  const results = await interleaved(
+    Math.min(ROUNDS, 3),
+    LIBRARIES.map((library) => () => inProcess('metrics-scrape.mjs', [library, 10_000, 5], ['--expose-gc'])),
+  );
+  const [ours, prom, sdk] = results.map((runs) => (name) => runs.map((run) => run[name]));
+  const row = (title, name, show, target, ratio) => [
+    title,
+    ...[ours, prom, sdk].map((of) => show(name === 'blockMs' ? Math.max(...of(name)) : median(of(name)))),
+    ratio ? fraction(ratioOf(ours(name), prom(name))) : '–',
+    target,
+  ];
+  const ms = (value) => `${fixed(value)} ms`;
+  const bytes = (value) => `${fixed(value)} B`;
+  table(
+    'Scrape of 10,000 pipelines, 25 lines each',
+    ['', 'ours', 'prom-client', 'SDK', 'of prom-client', 'target'],
+    [
+      row('longest block of the event loop, worst run', 'blockMs', ms, '≤ 20 ms', false),
+      row('CPU', 'cpuMs', ms, '≤ 1/4 of prom-client', true),
+      row('memory a pipeline before the first scrape', 'heapBytes', bytes, '≤ 800 B', true),
+      row('memory a pipeline after scrapes', 'heapScrapedBytes', bytes, '≤ 800 B', true),
+      row('lines', 'lines', fixed, '250,000', false),
+    ],
+  );
+}
+
+async function reporter() {
+  const { heapBytes, points } = await inProcess('metrics-reporter-heap.mjs', [10_000], ['--expose-gc']);
+  table(
+    'Everything the platform records of a pipeline (reporter and engine)',
+    ['', 'measured'],
+    [
+      ['points', fixed(points)],
+      ['memory', `${fixed(heapBytes)} B`],
+    ],
+  );
+}
+
+async function platform() {
+  const rounds = isQuick ? 1 : 15;
+  const [on, off] = await interleaved(rounds, [
+    async () => (await inProcess('metrics-platform.mjs', ['on', 4])).cpuSeconds,
+    async () => (await inProcess('metrics-platform.mjs', ['off', 4])).cpuSeconds,
+  ]);
+  const least = Math.min(...on) / Math.min(...off);
+  const differences = on.map((value, round) => value / off[round] - 1).sort((a, b) => a - b);
+  const percent = (value) => `${fixed(value * 100, 1)} %`;
+  table(
+    'Whole platform: four file pipelines at full speed, batches of 500, CPU of the process',
+    ['', 'metrics on', 'metrics off', 'more', 'target'],
+    [
+      [
+        'least of all runs',
+        `${fixed(Math.min(...on), 2)} s`,
+        `${fixed(Math.min(...off), 2)} s`,
+        percent(least - 1),
+        '≤ 1 %',
+      ],
+      [
+        'median of pairs (quartiles)',
+        `${fixed(median(on), 2)} s`,
+        `${fixed(median(off), 2)} s`,
+        `${percent(median(differences))} (${percent(differences[Math.floor(rounds / 4)])} … ${percent(differences[Math.floor((rounds * 3) / 4)])})`,
+        '≤ 1 %',
+      ],
+    ],
+  );
+}
+
+await recording();
+await scraping();
+await reporter();
+await platform();
+
+if (process.argv.includes('--write')) {
+  const machine = `Node.js ${process.versions.node}, ${cpus().length} processors, medians of ${ROUNDS} rounds (scrapes: 3, platform: 15 pairs).`;
+  const before = readFileSync(PAGE, 'utf8').split('<!-- measured -->')[0];
+  writeFileSync(PAGE, `${before}<!-- measured -->\n\n${machine}\n\n${sections.join('\n')}`);
+}

@@ -1,0 +1,48 @@
+import type { OtlpConfig } from '../telemetry/otlp/otlp-config.ts';
+import type { TelemetryConfig, TelemetryOverrides } from '../telemetry/telemetry-config.ts';
+
+/** What the platform runs with: parsed once, deep-frozen. Durations are ms. */
+export interface Config {
+  /** The configuration file that was read, or null. */
+  readonly file: string | null;
+  readonly journal: JournalConfig;
+  readonly metrics: TelemetryConfig;
+  readonly runtime: RuntimeConfig;
+  readonly statusPage: { readonly enabled: boolean; readonly host: string; readonly port: number };
+}
+
+export interface JournalConfig {
+  readonly kind: 'embedded' | 'memory';
+  readonly path: string;
+  readonly durability: 'full' | 'relaxed';
+  readonly maxBytes?: number;
+}
+
+export interface RuntimeConfig {
+  readonly mailboxLimit: number;
+  readonly snapshotEvery: number;
+  readonly keepSnapshots: number;
+  readonly deleteEventsOnSnapshot: boolean;
+  readonly prefetchBatches: number;
+  readonly shutdownTimeoutMs: number;
+  readonly recoveryConcurrency: number;
+}
+
+/** What a user may pass in code: the same keys as in the file, all optional. */
+export interface ConfigOptions {
+  readonly journal?: Partial<JournalConfig>;
+  readonly metrics?: Omit<TelemetryOverrides, 'tickIntervalMs' | 'otlp'> & {
+    /** ms, or a text such as `10s`. */
+    readonly tickInterval?: number | string;
+    readonly otlp?: Partial<Omit<OtlpConfig, 'intervalMs' | 'timeoutMs'>> & {
+      /** ms, or a text such as `10s`. */
+      readonly interval?: number | string;
+      readonly timeout?: number | string;
+    };
+  };
+  readonly runtime?: Partial<Omit<RuntimeConfig, 'shutdownTimeoutMs'>> & {
+    /** ms, or a text such as `30s`. */
+    readonly shutdownTimeout?: number | string;
+  };
+  readonly statusPage?: Partial<Config['statusPage']>;
+}

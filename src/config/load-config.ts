@@ -1,0 +1,228 @@
+import { access } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Environment } from '../connectors/environment.ts';
+import {
+  deepFreeze,
+  describeGot,
+  isMapping,
+  joinPath,
+  type Mapping,
+  own,
+  ProblemCollector,
+} from '../domain/problem-collector.ts';
+import { HIDDEN, isReference } from '../domain/secrets.ts';
+import { codeOf, DataflowError, describeProblem, type Problem } from '../errors.ts';
+import { telemetryConfigFromEnvironment } from '../telemetry/telemetry-environment.ts';
+import type { Config, ConfigOptions } from './config.ts';
+import { duration } from './setting-kinds.ts';
+import { SETTINGS, type Setting, type SettingRow, settingRows } from './settings.ts';
+import { expandTemplates } from './template.ts';
+import { readYamlFile, type YamlFile } from './yaml-file.ts';
+
+export interface LoadConfigInput {
+  /** Strongest. The same keys as in the file. */
+  readonly options?: ConfigOptions | undefined;
+  /** Default: process.env. */
+  readonly env?: Environment;
+  /** Must exist. Default: DATAFLOW_CONFIG, then config/dataflow.yaml, then dataflow.yaml if there is one. False: none. */
+  readonly file?: string | false | undefined;
+  /** Where relative file names start. Default: process.cwd(). */
+  readonly cwd?: string;
+}
+
+const UNSHOWN = 'something else (hidden)';
+
+const DEFAULT_FILES = ['config/dataflow.yaml', 'dataflow.yaml'];
+
+/**
+ * Options over environment over file over defaults. DATAFLOW_ERR_CONFIG_INVALID lists every unknown key and bad value
+ * of all of them; DATAFLOW_ERR_CONFIG_SYNTAX and DATAFLOW_ERR_CONFIG_UNREADABLE speak of the file.
+ */
+export async function loadConfig(input: LoadConfigInput = {}): Promise<Config> {
+  const env = input.env ?? process.env;
+  const named = input.file ?? (env.DATAFLOW_CONFIG || undefined);
+  const path = named === false ? undefined : await findFile(named, input.cwd ?? process.cwd());
+  const file = path === undefined ? undefined : await readYamlFile(path);
+  const problems: Problem[] = [];
+  const fromFile = file === undefined ? new Map<string, unknown>() : readFile(file, env, problems);
+  const options = new ProblemCollector();
+  const fromOptions = readTree(input.options, options);
+  problems.push(...options.problems);
+  const fromEnvironment = readEnvironment(env, problems);
+  if (problems.length > 0) throw invalid(problems);
+  const config = build(path ?? null, [fromFile, fromEnvironment, fromOptions]);
+  const halves = missingHalves(config);
+  if (halves.length > 0) throw invalid(halves);
+  return config;
+}
+
+/** Settings that mean nothing without each other. */
+const PAIRS = [
+  ['metrics.prometheus.auth.basic.username', 'metrics.prometheus.auth.basic.password'],
+  ['metrics.prometheus.tls.cert', 'metrics.prometheus.tls.key'],
+] as const;
+
+function missingHalves(config: Config): Problem[] {
+  return PAIRS.flatMap((pair) => {
+    const missing = pair.filter((key) => valueAt(config, key) === undefined);
+    return missing.length !== 1
+      ? []
+      : missing.map((key) => ({
+          path: key,
+          expected: `a value, since ${pair.find((other) => other !== key)} has one`,
+          got: 'nothing',
+        }));
+  });
+}
+
+/** The rows of the documented table, with the value in force when a configuration is given. */
+export function describeConfig(config?: Config): (SettingRow & { readonly value?: unknown })[] {
+  const settings = new Map(SETTINGS.map((setting) => [setting.key, setting]));
+  const rows = settingRows();
+  if (config === undefined) return rows;
+  return rows.map((row) => {
+    const setting = settings.get(row.key);
+    const value = valueAt(config, setting === undefined ? row.key : targetOf(setting));
+    return { ...row, value: setting?.kind.secret === true ? hidden(value) : value };
+  });
+}
+
+function hidden(value: unknown): unknown {
+  if (typeof value === 'string') return isReference(value) ? value : HIDDEN;
+  return isMapping(value) ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, hidden(item)])) : value;
+}
+
+function valueAt(tree: unknown, path: string): unknown {
+  return path.split('.').reduce((value, key) => (isMapping(value) ? own(value, key) : undefined), tree);
+}
+
+async function findFile(explicit: string | undefined, cwd: string): Promise<string | undefined> {
+  if (explicit !== undefined) return resolve(cwd, explicit);
+  for (const name of DEFAULT_FILES) {
+    const path = resolve(cwd, name);
+    const code = await access(path).then(() => '', codeOf);
+    // Any other obstacle than absence is reported by reading it.
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') return path;
+  }
+  return undefined;
+}
+
+function readFile(file: YamlFile, env: Environment, problems: Problem[]): Map<string, unknown> {
+  const check = new ProblemCollector();
+  const values = readTree(file.value, check, env);
+  problems.push(...check.problems.map((problem) => ({ ...problem, file: file.file, ...file.locate(problem.path) })));
+  return values;
+}
+
+/** The settings that a tree of keys holds. With `env`, `${NAME}` in a text stands for a variable. */
+function readTree(tree: unknown, check: ProblemCollector, env?: Environment): Map<string, unknown> {
+  const values = new Map<string, unknown>();
+  const visit = (node: unknown, path: string) => {
+    if (node === undefined) return;
+    const known = childrenOf(path);
+    const mapping = check.mapping(node, path, known);
+    if (mapping === undefined) return;
+    for (const key of known) {
+      const at = joinPath(path, key);
+      const setting = SETTINGS.find((candidate) => candidate.key === at);
+      if (setting === undefined) visit(own(mapping, key), at);
+      else readSetting(setting, own(mapping, key), check, values, env);
+    }
+  };
+  visit(tree, '');
+  return values;
+}
+
+function childrenOf(path: string): string[] {
+  const prefix = path === '' ? '' : `${path}.`;
+  const below = SETTINGS.filter(({ key }) => key.startsWith(prefix)).map(({ key }) => key.slice(prefix.length));
+  return [...new Set(below.map((rest) => rest.split('.', 1)[0]!))];
+}
+
+function readSetting(
+  setting: Setting,
+  given: unknown,
+  check: ProblemCollector,
+  values: Map<string, unknown>,
+  env: Environment | undefined,
+): void {
+  if (given === undefined) return;
+  const { value: expanded, faults } = env === undefined ? { value: given, faults: [] } : expandTemplates(given, env);
+  for (const fault of faults)
+    check.problems.push({ path: setting.key, expected: 'variables that are set', got: fault });
+  if (faults.length > 0) return;
+  if (setting.kind.secret === true) {
+    // Read once to check it; what is kept is the reference.
+    const kept = setting.kind.read(expanded) === undefined ? undefined : setting.kind.read(given);
+    if (kept === undefined) check.problems.push({ path: setting.key, expected: setting.kind.expected, got: UNSHOWN });
+    else values.set(setting.key, kept);
+    return;
+  }
+  const isFromVariable = typeof expanded === 'string' && expanded !== given;
+  const value = isFromVariable && setting.kind.fromText ? setting.kind.fromText(expanded) : setting.kind.read(expanded);
+  if (value === undefined) check.refuse(setting.key, setting.kind.expected, given);
+  else values.set(setting.key, value);
+}
+
+/** An empty variable counts as one that is not set, as OpenTelemetry has it. */
+function readEnvironment(env: Environment, problems: Problem[]): Map<string, unknown> {
+  const metrics = telemetryConfigFromEnvironment(env);
+  problems.push(...(metrics.problems ?? []));
+  const values = new Map<string, unknown>();
+  for (const setting of SETTINGS) {
+    const isMetrics = setting.key.startsWith('metrics.');
+    const value = isMetrics
+      ? valueAt({ metrics: metrics.overrides }, targetOf(setting))
+      : readVariable(setting, env, problems);
+    if (value !== undefined) values.set(setting.key, value);
+  }
+  return values;
+}
+
+function readVariable({ key, env: names, kind }: Setting, env: Environment, problems: Problem[]): unknown {
+  const name = names.find((candidate) => env[candidate]?.trim());
+  const text = name === undefined ? undefined : env[name];
+  if (name === undefined || text === undefined) return undefined;
+  const value = kind.fromText?.(text);
+  if (value === undefined) {
+    problems.push({ path: name, expected: `${kind.expected} (it sets ${key})`, got: describeGot(text, name) });
+  }
+  return value;
+}
+
+/** `levels` from the weakest to the strongest. */
+function build(file: string | null, levels: readonly ReadonlyMap<string, unknown>[]): Config {
+  const root: Record<string, unknown> = { file };
+  for (const setting of SETTINGS) {
+    const given = levels.map((level) => level.get(setting.key)).filter((value) => value !== undefined);
+    const fallback = setting.fallback === undefined ? undefined : setting.kind.read(setting.fallback);
+    const strongest = given.at(-1) ?? fallback;
+    if (strongest === undefined) continue;
+    const value = setting.kind.merges === true ? Object.assign({}, fallback, ...(given as Mapping[])) : strongest;
+    place(root, targetOf(setting).split('.'), value);
+  }
+  return deepFreeze(root as unknown as Config);
+}
+
+/** A duration is a number of ms from here on, and its name says so. */
+function targetOf(setting: Setting): string {
+  return setting.kind === duration ? `${setting.key}Ms` : setting.key;
+}
+
+function place(root: Record<string, unknown>, segments: readonly string[], value: unknown): void {
+  const [first = '', ...rest] = segments;
+  if (rest.length === 0) {
+    root[first] = value;
+    return;
+  }
+  root[first] ??= {};
+  place(root[first] as Record<string, unknown>, rest, value);
+}
+
+function invalid(problems: readonly Problem[]): DataflowError {
+  const lines = problems.map((problem) => `\n  ${describeProblem(problem)}`).join('');
+  const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
+  return new DataflowError('DATAFLOW_ERR_CONFIG_INVALID', `The configuration has ${count}; correct it:${lines}`, {
+    problems,
+  });
+}

@@ -1,0 +1,284 @@
+import { OTLP_PROTOCOLS, OTLP_TEMPORALITIES } from '../telemetry/otlp/otlp-config.ts';
+import { DEFAULT_TELEMETRY_CONFIG, HOST_METRICS_GROUPS } from '../telemetry/telemetry-config.ts';
+import {
+  actorGroups,
+  boolean,
+  buckets,
+  choice,
+  choices,
+  duration,
+  endpoint,
+  headers,
+  integer,
+  type Kind,
+  port,
+  secret,
+  text,
+  textList,
+  textMap,
+  textOrFalse,
+} from './setting-kinds.ts';
+
+export interface Setting {
+  /** Dotted, as it is written in the file and in the options. */
+  readonly key: string;
+  /** Environment variables, the first one that is set counts. */
+  readonly env: readonly string[];
+  readonly kind: Kind<unknown>;
+  /** In the form that `kind` reads; undefined = none. */
+  readonly fallback: unknown;
+  readonly meaning: string;
+  /** Accepted and checked, but nothing reads it yet: not part of the documented table. */
+  readonly reserved?: true;
+}
+
+const METRICS = DEFAULT_TELEMETRY_CONFIG;
+const COUNT = integer(1, 1_000_000_000);
+
+function setting(
+  key: string,
+  kind: Kind<unknown>,
+  fallback: unknown,
+  meaning: string,
+  env: readonly string[] = [],
+): Setting {
+  return { key, env, kind, fallback, meaning };
+}
+
+/** Every setting there is: the loader, the documentation's table and its test read this list. */
+export const SETTINGS: readonly Setting[] = [
+  setting(
+    'journal.kind',
+    choice('embedded', 'memory'),
+    'embedded',
+    'Where events are kept: `embedded` is SQLite in a directory; `memory` forgets everything when the process ends.',
+    ['DATAFLOW_JOURNAL_KIND'],
+  ),
+  setting('journal.path', text, './data', 'Directory of the embedded journal, relative to the working directory.', [
+    'DATAFLOW_JOURNAL_PATH',
+  ]),
+  setting(
+    'journal.durability',
+    choice('full', 'relaxed'),
+    'full',
+    '`full` syncs each commit to the disk; `relaxed` may lose the last commits on power loss but never corrupts.',
+  ),
+  setting(
+    'journal.maxBytes',
+    integer(1_048_576, Number.MAX_SAFE_INTEGER),
+    undefined,
+    'Size in bytes above which the journal refuses appends as if the disk were full.',
+  ),
+
+  setting('metrics.enabled', boolean, METRICS.enabled, 'false: no provider, no server, no timers.', [
+    'KAMON_ENABLED',
+    'OTEL_SDK_DISABLED',
+  ]),
+  setting('metrics.service', text, METRICS.service, 'Service name in the exported resource.', [
+    'KAMON_SERVICE_NAME',
+    'OTEL_SERVICE_NAME',
+  ]),
+  setting(
+    'metrics.tickInterval',
+    duration,
+    METRICS.tickIntervalMs,
+    'Throughput window, sampling interval of runtime metrics, interval of pushes.',
+  ),
+  setting('metrics.prometheus.enabled', boolean, METRICS.prometheus.enabled, 'Serve `/metrics` over HTTP.'),
+  setting('metrics.prometheus.host', text, METRICS.prometheus.host, 'Address that `/metrics` listens on.', [
+    'OTEL_EXPORTER_PROMETHEUS_HOST',
+  ]),
+  setting('metrics.prometheus.port', port, METRICS.prometheus.port, 'Port of `/metrics`; 0 takes a free one.', [
+    'KAMON_PROMETHEUS_PORT',
+    'OTEL_EXPORTER_PROMETHEUS_PORT',
+  ]),
+  setting(
+    'metrics.prometheus.created',
+    boolean,
+    METRICS.prometheus.created,
+    'Add the `_created` series to OpenMetrics: when each counter and histogram began.',
+  ),
+  setting(
+    'metrics.prometheus.auth.basic.username',
+    text,
+    undefined,
+    'User name that `/metrics` asks for; health endpoints stay open.',
+  ),
+  setting(
+    'metrics.prometheus.auth.basic.password',
+    secret,
+    undefined,
+    'Its password, best as a reference to a variable.',
+  ),
+  setting(
+    'metrics.prometheus.auth.bearer.token',
+    secret,
+    undefined,
+    'Bearer token that `/metrics` asks for, best as a reference to a variable; with basic as well, either will do.',
+  ),
+  setting('metrics.prometheus.tls.cert', text, undefined, 'PEM file of the certificate chain: `/metrics` over HTTPS.'),
+  setting('metrics.prometheus.tls.key', text, undefined, 'PEM file of its private key.'),
+  setting(
+    'metrics.otlp.enabled',
+    boolean,
+    undefined,
+    'Push metrics to an OTLP receiver; when absent, it is done if there is an endpoint.',
+    ['OTEL_METRICS_EXPORTER'],
+  ),
+  setting('metrics.otlp.protocol', choice(...OTLP_PROTOCOLS), METRICS.otlp.protocol, 'How they are sent.', [
+    'OTEL_EXPORTER_OTLP_METRICS_PROTOCOL',
+    'OTEL_EXPORTER_OTLP_PROTOCOL',
+  ]),
+  setting(
+    'metrics.otlp.endpoint',
+    endpoint,
+    undefined,
+    'Where to: a URL, to which `v1/metrics` is added over http when it has no path; localhost on port 4318 or 4317 when pushing is enabled without one.',
+    ['OTEL_EXPORTER_OTLP_METRICS_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT'],
+  ),
+  setting(
+    'metrics.otlp.headers',
+    headers,
+    METRICS.otlp.headers,
+    'Sent with every export; secrets best as references to variables.',
+    ['OTEL_EXPORTER_OTLP_METRICS_HEADERS', 'OTEL_EXPORTER_OTLP_HEADERS'],
+  ),
+  setting('metrics.otlp.interval', duration, undefined, 'Time between two exports; the tick interval when absent.', [
+    'OTEL_METRIC_EXPORT_INTERVAL',
+  ]),
+  setting('metrics.otlp.timeout', duration, METRICS.otlp.timeoutMs, 'How long one export may take.', [
+    'OTEL_EXPORTER_OTLP_METRICS_TIMEOUT',
+    'OTEL_EXPORTER_OTLP_TIMEOUT',
+  ]),
+  setting(
+    'metrics.otlp.temporality',
+    choice(...OTLP_TEMPORALITIES),
+    METRICS.otlp.temporality,
+    '`cumulative`: totals since the start; `delta`: what was added since the last export; `lowmemory`: delta but for observed totals.',
+    ['OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE'],
+  ),
+  setting(
+    'metrics.runtime.enabled',
+    boolean,
+    METRICS.runtime.enabled,
+    'The `jvm_*` and `nodejs_eventloop_*` series: heap, garbage collection, threads, event loop.',
+  ),
+  setting(
+    'metrics.process.enabled',
+    boolean,
+    METRICS.process.enabled,
+    '`process_cpu_usage` and the `process.*` groups of the host metrics.',
+  ),
+  setting(
+    'metrics.host.groups',
+    choices(...HOST_METRICS_GROUPS),
+    METRICS.host.groups,
+    'Groups of host metrics; `system.network` runs shell commands at every collection.',
+  ),
+  setting(
+    'metrics.buckets',
+    buckets,
+    METRICS.buckets,
+    'Instrument name to histogram boundaries, in place of the documented ones.',
+  ),
+  setting(
+    'metrics.filter.include',
+    textList,
+    METRICS.filter.include,
+    'Globs of instrument names to export; empty = all.',
+  ),
+  setting(
+    'metrics.filter.exclude',
+    textList,
+    METRICS.filter.exclude,
+    'Globs of instrument names to leave out, stronger than include.',
+  ),
+  setting(
+    'metrics.actors.enabled',
+    boolean,
+    METRICS.actors.enabled,
+    'The `nact.*` series: mailboxes, processing times and faults of the actors that run the pipelines.',
+  ),
+  setting(
+    'metrics.actors.track.include',
+    textList,
+    METRICS.actors.track.include,
+    'Globs of actor paths (`dataflow/<pipeline id>`) that get series of their own; empty = none.',
+  ),
+  setting(
+    'metrics.actors.track.exclude',
+    textList,
+    METRICS.actors.track.exclude,
+    'Globs of actor paths that get none, stronger than include.',
+  ),
+  setting(
+    'metrics.actors.groups',
+    actorGroups,
+    METRICS.actors.groups,
+    'Group name to the globs (`include`, `exclude`) of the actors that share its series.',
+  ),
+  setting(
+    'metrics.actors.defaultGroup',
+    textOrFalse,
+    METRICS.actors.defaultGroup,
+    'Group of the actors that are neither tracked nor in a group; false: none.',
+  ),
+  setting(
+    'metrics.resource',
+    textMap,
+    METRICS.resource,
+    'Further resource attributes, such as `deployment.environment`.',
+    ['OTEL_RESOURCE_ATTRIBUTES'],
+  ),
+  setting(
+    'metrics.seriesLimit',
+    COUNT,
+    METRICS.seriesLimit,
+    'Attribute sets of one instrument; what exceeds it shares one overflow series.',
+  ),
+
+  setting('runtime.mailboxLimit', COUNT, 1_000, 'Commands that may wait for one pipeline; more are refused.'),
+  setting('runtime.snapshotEvery', COUNT, 100, 'Events of a pipeline between two snapshots.'),
+  setting('runtime.keepSnapshots', COUNT, 2, 'Snapshots kept of each pipeline.'),
+  setting(
+    'runtime.deleteEventsOnSnapshot',
+    boolean,
+    false,
+    'true: events before the oldest kept snapshot are deleted.',
+  ),
+  setting('runtime.prefetchBatches', integer(1, 1_000), 2, 'Batches read ahead of the one that is processed.'),
+  setting('runtime.shutdownTimeout', duration, 30_000, 'How long a shutdown waits for batches in progress.'),
+  setting('runtime.recoveryConcurrency', integer(1, 1_000), 16, 'Pipelines recovered at the same time at start-up.'),
+
+  {
+    ...setting('statusPage.enabled', boolean, true, 'Serve the status page.', ['KAMON_STATUS_PAGE_ENABLED']),
+    reserved: true,
+  },
+  { ...setting('statusPage.host', text, '127.0.0.1', 'Address that the status page listens on.'), reserved: true },
+  { ...setting('statusPage.port', port, 5266, 'Port of the status page; 0 takes a free one.'), reserved: true },
+];
+
+export interface SettingRow {
+  readonly key: string;
+  /** Comma-separated; '' when there is none. */
+  readonly env: string;
+  readonly default: string;
+  readonly meaning: string;
+}
+
+/** The rows of the documented configuration table. */
+export function settingRows(): SettingRow[] {
+  return SETTINGS.filter((row) => row.reserved !== true).map((row) => ({
+    key: row.key,
+    env: row.env.join(', '),
+    default: describeDefault(row),
+    meaning: row.meaning,
+  }));
+}
+
+function describeDefault({ kind, fallback }: Setting): string {
+  if (fallback === undefined) return 'none';
+  if (kind === duration) return `${Number(fallback) / 1_000}s`;
+  if (!Array.isArray(fallback)) return typeof fallback === 'object' ? JSON.stringify(fallback) : String(fallback);
+  return fallback.length === 0 ? '[]' : fallback.join(', ');
+}

@@ -1,0 +1,6 @@
+/** What a journal can hold and give back unchanged. */
+export type Json = string | number | boolean | null | readonly Json[] | JsonObject;
+
+export interface JsonObject {
+  readonly [key: string]: Json;
+}

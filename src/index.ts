@@ -1,0 +1,48 @@
+export type { Config, ConfigOptions } from './config/config.ts';
+export type { ConnectorDefinition } from './connectors/definition.ts';
+export { ConnectorRegistry } from './connectors/registry.ts';
+export type { PipelineCommand } from './domain/command.ts';
+export type { PipelineEvent } from './domain/event.ts';
+export type { Json, JsonObject } from './domain/json.ts';
+export type {
+  PipelineConfig,
+  PipelineDefinition,
+  RetryPolicy,
+  SinkSpec,
+  SourceSpec,
+  TransformSpec,
+} from './domain/spec.ts';
+export type {
+  BatchResult,
+  Checkpoint,
+  Offset,
+  PipelineError,
+  PipelineMetrics,
+  PipelineState,
+  PipelineStatus,
+} from './domain/state.ts';
+export { DataflowError, type Disposition, ERRORS, type ErrorCode, type Problem } from './errors.ts';
+export { type EmbeddedJournalOptions, openEmbeddedJournal } from './journals/embedded/open.ts';
+export { createMemoryJournal } from './journals/memory.ts';
+export type { CodeSink, CodeSource, CodeTransform, PipelineSpec } from './platform/code-parts.ts';
+export type { Health, HealthStatus, PipelineSummary } from './platform/health.ts';
+export type { HistogramValue, MetricPoint } from './platform/metric-snapshot.ts';
+export { MetricsReporter, type MetricsReporterOptions } from './platform/metrics-reporter.ts';
+export type { Batch, Pipeline, ReportedError } from './platform/pipeline.ts';
+export type { Platform } from './platform/platform.ts';
+export type { PlatformMetrics } from './platform/platform-metrics.ts';
+export { type PlatformOptions, startPlatform } from './platform/start.ts';
+export type {
+  RecordMetadata,
+  RejectedRecord,
+  Sink,
+  SinkOpenContext,
+  Source,
+  SourceBatch,
+  SourceContext,
+  Transform,
+  WriteContext,
+  WriteResult,
+} from './runtime/connector.ts';
+export type { PipelineListener } from './runtime/environment.ts';
+export type { Journal, JournalEvent, ReadOptions, Snapshot, StoredEvent } from './runtime/journal.ts';

@@ -1,0 +1,15 @@
+import { join } from 'node:path';
+
+/** The files of a journal directory; SQLite adds `-wal` and `-shm` beside the first. */
+export function journalFiles(directory: string) {
+  return {
+    database: join(directory, 'journal.db'),
+    writeAheadLog: join(directory, 'journal.db-wal'),
+    /** A new database until it is complete. */
+    draft: join(directory, 'journal.db.draft'),
+    /** Tells whether there is room; there for a moment after a failed write. */
+    probe: join(directory, 'journal.probe'),
+    lock: join(directory, 'journal.lock'),
+    pid: join(directory, 'journal.pid'),
+  };
+}

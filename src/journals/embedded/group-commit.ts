@@ -1,0 +1,124 @@
+/**
+ * Owns: the writes on their way to the worker, and which of them share a commit.
+ *
+ * R1 One commit is in flight at a time; whatever arrives meanwhile is the next one. No timer ever waits for more.
+ * R2 Writes reach the worker in the order they were made.
+ * R3 What is queued is bounded: a write beyond the bound is refused at once and may be tried again.
+ * R4 Every write settles by its own fate: one that is refused takes none of its commit along.
+ */
+import { DataflowError } from '../../errors.ts';
+import { type FlatOperations, fromErrorData, type WriteOutcome } from './protocol.ts';
+
+const COMMIT_EVENTS = 5000;
+/** UTF-16 units of text in one commit; one larger write is a commit of its own. */
+const COMMIT_SIZE = 16 * 1024 * 1024;
+
+export interface Write {
+  readonly operation: FlatOperations;
+  readonly events: number;
+  /** UTF-16 units. */
+  readonly size: number;
+}
+
+interface QueuedWrite extends Write {
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+export class GroupCommit {
+  readonly #send: (operations: FlatOperations) => Promise<WriteOutcome>;
+  readonly #maxQueuedSize: number;
+  #queue: QueuedWrite[] = [];
+  #queuedSize = 0;
+  #scheduled = false;
+  #inFlight = false;
+  #onIdle: (() => void)[] = [];
+
+  constructor(send: (operations: FlatOperations) => Promise<WriteOutcome>, maxQueuedSize: number) {
+    this.#send = send;
+    this.#maxQueuedSize = maxQueuedSize;
+  }
+
+  add(write: Write): Promise<void> {
+    if (this.#queuedSize > 0 && this.#queuedSize + write.size > this.#maxQueuedSize) {
+      return Promise.reject(
+        new DataflowError(
+          'DATAFLOW_ERR_JOURNAL_APPEND_FAILED',
+          `The disk is behind: ${this.#queuedSize} of at most ${this.#maxQueuedSize} bytes wait to be written; append again later, or raise maxQueuedBytes`,
+          { details: { queuedBytes: this.#queuedSize, maxQueuedBytes: this.#maxQueuedSize } },
+        ),
+      );
+    }
+    this.#queuedSize += write.size;
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ ...write, resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  /** Resolves when nothing is queued or in flight. */
+  idle(): Promise<void> {
+    if (!this.#inFlight && this.#queue.length === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#onIdle.push(resolve));
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#inFlight) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      void this.#flush();
+    });
+  }
+
+  #takeBatch(): QueuedWrite[] {
+    let events = 0;
+    let size = 0;
+    let count = 0;
+    for (const write of this.#queue) {
+      events += write.events;
+      size += write.size;
+      if (count > 0 && (events > COMMIT_EVENTS || size > COMMIT_SIZE)) break;
+      count++;
+    }
+    return this.#queue.splice(0, count);
+  }
+
+  async #flush(): Promise<void> {
+    const batch = this.#takeBatch();
+    this.#inFlight = true;
+    try {
+      const operations: (string | number)[] = [];
+      for (const { operation } of batch) for (const part of operation) operations.push(part);
+      this.#settle(batch, await this.#send(operations));
+    } catch (error) {
+      for (const { size, reject } of batch) {
+        this.#queuedSize -= size;
+        reject(error);
+      }
+    }
+    this.#inFlight = false;
+    if (this.#queue.length > 0) {
+      this.#schedule();
+      return;
+    }
+    const waiting = this.#onIdle;
+    this.#onIdle = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  #settle(batch: readonly QueuedWrite[], outcome: WriteOutcome): void {
+    const refusals = new Map(outcome.refused.map(({ index, error }) => [index, error]));
+    const unfinished = new Set(outcome.unfinished);
+    for (const [index, write] of batch.entries()) {
+      if (unfinished.has(index)) {
+        this.#queue.push(write);
+        continue;
+      }
+      this.#queuedSize -= write.size;
+      const refusal = refusals.get(index);
+      if (refusal === undefined) write.resolve();
+      else write.reject(fromErrorData(refusal));
+    }
+  }
+}

@@ -1,0 +1,372 @@
+/**
+ * Owns the pipeline instruments and the meaning of every measurement. Records through @opentelemetry/api alone, so any
+ * MeterProvider works, none included. Owns no reader, no server, no timer.
+ *
+ * R1 Nothing here throws, whatever it is given and whatever the provider does.
+ * R2 A value that is not a finite number of at least 0 is refused with one warning and reaches no series.
+ * R3 A pipeline's known counters exist with 0 from its first mention, so that `increase()` sees the first count.
+ * R4 Labels are bounded: states are the six words, error codes are limited, ids are the pipelines' own.
+ */
+import type { Attributes, Counter, Histogram, Meter, ObservableResult } from '@opentelemetry/api';
+import type { PipelineMetrics, PipelineState, PipelineStatus } from '../domain/state.ts';
+import { ErrorCodes } from './error-codes.ts';
+import { processWarning, type Warn, WarnOnce } from './guard.ts';
+import { createInstrument } from './instruments.ts';
+import { type LivePipeline, LivePipelines } from './live-pipelines.ts';
+
+/** A pipeline state, or the word that names it. */
+export type StateArgument = PipelineStatus | Pick<PipelineState, 'status'>;
+
+/** What takes series away when their pipeline goes; an engine without it keeps them. */
+export interface SeriesControl {
+  /** The pipeline was removed: all of its series go. */
+  remove(pipelineId: string): void;
+  /** The points of exactly these attributes go, of whatever instrument; absent where the engine cannot. */
+  removeSeries?(attributes: Attributes): void;
+}
+
+export interface PipelineMetricsReporterOptions {
+  /** The window of the throughput gauge in ms; default 10,000. */
+  readonly windowMs?: number;
+  /** Wall clock in ms since the epoch, and a clock that never steps back in ms. */
+  readonly clock?: { now(): number; monotonic(): number };
+  /** Where a refused value is reported, once for each kind; default: a Node.js process warning. */
+  readonly warn?: Warn;
+  /** Different error codes before `OTHER`; default 100. */
+  readonly errorCodeLimit?: number;
+  readonly series?: SeriesControl;
+  /** The version that `dataflow.build.info` shows; without it there is no such series. */
+  readonly version?: string;
+}
+
+const STATES: readonly string[] = ['empty', 'configured', 'running', 'paused', 'stopped', 'failed'];
+
+const TRANSITIONS = [
+  ['empty', 'configured'],
+  ['configured', 'running'],
+  ['configured', 'stopped'],
+  ['running', 'paused'],
+  ['running', 'stopped'],
+  ['running', 'failed'],
+  ['paused', 'running'],
+  ['paused', 'stopped'],
+  ['stopped', 'running'],
+  ['stopped', 'configured'],
+  ['failed', 'configured'],
+] as const;
+
+const systemTime = { now: () => Date.now(), monotonic: () => performance.now() };
+
+function statusOf(state: unknown): PipelineStatus | undefined {
+  const word = typeof state === 'object' && state !== null && 'status' in state ? state.status : state;
+  const label = typeof word === 'string' ? word.toLowerCase() : '';
+  return STATES.includes(label) ? (label as PipelineStatus) : undefined;
+}
+
+/** The documented recording API, one instance a meter. */
+export class PipelineMetricsReporter {
+  readonly #clock: { now(): number; monotonic(): number };
+  readonly #warn: WarnOnce;
+  readonly #codes: ErrorCodes;
+  readonly #series: SeriesControl | undefined;
+  readonly #live: LivePipelines;
+  readonly #transitions: Counter;
+  readonly #processed: Counter;
+  readonly #failed: Counter;
+  readonly #timeouts: Counter;
+  readonly #processingTime: Histogram;
+  readonly #duration: Histogram;
+  readonly #recordsProcessed: Counter;
+  readonly #recordsFailed: Counter;
+  readonly #retries: Counter;
+  readonly #checkpoints: Counter;
+  readonly #deduplicated: Counter;
+  readonly #deadLettered: Counter;
+  readonly #recoveryDuration: Histogram;
+  readonly #recoveryEvents: Counter;
+  readonly #appendDuration: Histogram;
+  readonly #stopBuildInfo: () => void;
+
+  constructor(meter: Meter, options: PipelineMetricsReporterOptions = {}) {
+    this.#clock = options.clock ?? systemTime;
+    this.#warn = new WarnOnce(options.warn ?? processWarning);
+    this.#series = options.series;
+    this.#transitions = createInstrument(meter, 'stateTransitions');
+    this.#processed = createInstrument(meter, 'batchesProcessed');
+    this.#failed = createInstrument(meter, 'batchesFailed');
+    this.#timeouts = createInstrument(meter, 'batchesTimeouts');
+    this.#processingTime = createInstrument(meter, 'batchProcessingTime');
+    this.#duration = createInstrument(meter, 'batchDuration');
+    this.#recordsProcessed = createInstrument(meter, 'recordsProcessed');
+    this.#recordsFailed = createInstrument(meter, 'recordsFailed');
+    this.#retries = createInstrument(meter, 'retriesScheduled');
+    this.#checkpoints = createInstrument(meter, 'checkpointUpdates');
+    this.#deduplicated = createInstrument(meter, 'batchesDeduplicated');
+    this.#deadLettered = createInstrument(meter, 'recordsDeadLettered');
+    this.#recoveryDuration = createInstrument(meter, 'recoveryDuration');
+    this.#recoveryEvents = createInstrument(meter, 'recoveryEvents');
+    this.#appendDuration = createInstrument(meter, 'journalAppendDuration');
+    this.#live = new LivePipelines(meter, {
+      windowMs: options.windowMs ?? 10_000,
+      monotonic: () => this.#clock.monotonic(),
+      zeroReleased: options.series === undefined,
+      onError: (error) => this.#internal('observing pipelines', error),
+    });
+    const limit = options.errorCodeLimit ?? 100;
+    const overflow = createInstrument(meter, 'metricsOverflow');
+    this.#codes = new ErrorCodes({
+      limit,
+      onOverflow: (first) => {
+        overflow.add(1);
+        if (first) {
+          this.#warn.say(
+            'error_code',
+            `More than ${limit} different error codes were recorded; further ones count as OTHER. Use a small set of codes without ids in them.`,
+          );
+        }
+      },
+    });
+    this.#safely('constructor', () => {
+      overflow.add(0);
+      this.#recoveryEvents.add(0);
+    });
+    this.#stopBuildInfo = options.version === undefined ? () => {} : buildInfo(meter, options.version);
+  }
+
+  recordStateTransition(pipelineId: string, fromState: StateArgument, toState: StateArgument): void {
+    this.#record('recordStateTransition', pipelineId, (pipeline) => {
+      const from = statusOf(fromState);
+      const to = statusOf(toState);
+      if (from === undefined || to === undefined) {
+        this.#warn.say(
+          'state',
+          `recordStateTransition: a state must be a pipeline state or one of ${STATES.join(', ')}; the transition was not recorded. Further ones are refused silently.`,
+        );
+        return;
+      }
+      this.#live.setStatus(pipeline, to);
+      // Rare, and eleven for each pipeline: their attributes are not kept.
+      if (from !== to) this.#transitions.add(1, { pipeline_id: pipelineId, from_state: from, to_state: to });
+    });
+  }
+
+  /** @param processingTimeMs the time of the whole batch in ms. */
+  recordBatchProcessed(pipelineId: string, successCount: number, failureCount: number, processingTimeMs: number): void {
+    const method = 'recordBatchProcessed';
+    try {
+      const pipeline = this.#pipeline(pipelineId, method);
+      if (pipeline === undefined) return;
+      const { attributes } = pipeline;
+      this.#processed.add(1, attributes);
+      pipeline.lastBatchAtMs = this.#clock.now();
+      if (this.#warn.accepts(successCount, method, 'successCount')) {
+        this.#recordsProcessed.add(successCount, attributes);
+        pipeline.throughput.add(successCount, this.#clock.monotonic());
+        pipeline.recordsSinceTotal += successCount;
+      }
+      if (this.#warn.accepts(failureCount, method, 'failureCount')) this.#recordsFailed.add(failureCount, attributes);
+      if (this.#warn.accepts(processingTimeMs, method, 'processingTimeMs')) {
+        this.#processingTime.record(processingTimeMs, attributes);
+        this.#duration.record(processingTimeMs / 1000, attributes);
+      }
+    } catch (error) {
+      this.#internal(method, error);
+    }
+  }
+
+  /** Counts one failed attempt, whether it is retried or not. */
+  recordBatchFailed(pipelineId: string, errorCode: string): void {
+    this.#record('recordBatchFailed', pipelineId, (pipeline) =>
+      this.#failed.add(1, this.#withCode(pipeline, errorCode)),
+    );
+  }
+
+  /** `retryCount` is no label: it would make a series for every attempt. */
+  recordRetryScheduled(pipelineId: string, errorCode: string, _retryCount: number): void {
+    this.#record('recordRetryScheduled', pipelineId, (pipeline) =>
+      this.#retries.add(1, this.#withCode(pipeline, errorCode)),
+    );
+  }
+
+  /** `batchId` is no label: it would make a series for every batch. */
+  recordBatchTimeout(pipelineId: string, _batchId: string): void {
+    this.#record('recordBatchTimeout', pipelineId, ({ attributes }) => this.#timeouts.add(1, attributes));
+  }
+
+  recordCheckpointUpdate(pipelineId: string, offset: number | string): void {
+    const method = 'recordCheckpointUpdate';
+    this.#record(method, pipelineId, (pipeline) => {
+      if (typeof offset !== 'string' && !this.#warn.accepts(offset, method, 'offset')) return;
+      this.#checkpoints.add(1, pipeline.attributes);
+      pipeline.checkpointAtMs = this.#clock.now();
+    });
+  }
+
+  /**
+   * Feeds the gauges from a pipeline's own totals: the time of the last batch, and the throughput of records that
+   * were not reported with recordBatchProcessed. It never moves a counter.
+   */
+  updatePipelineMetrics(pipelineId: string, metrics: PipelineMetrics): void {
+    const method = 'updatePipelineMetrics';
+    this.#record(method, pipelineId, (pipeline) => {
+      const { totalRecordsProcessed: total, lastProcessedAt } = metrics;
+      if (lastProcessedAt !== null && this.#warn.accepts(lastProcessedAt, method, 'lastProcessedAt')) {
+        pipeline.lastBatchAtMs = Math.max(lastProcessedAt, pipeline.lastBatchAtMs ?? 0);
+      }
+      if (!this.#warn.accepts(total, method, 'totalRecordsProcessed')) return;
+      const unreported = total - (pipeline.recordsTotal ?? total) - pipeline.recordsSinceTotal;
+      if (unreported > 0) pipeline.throughput.add(unreported, this.#clock.monotonic());
+      pipeline.recordsTotal = total;
+      pipeline.recordsSinceTotal = 0;
+    });
+  }
+
+  /** Takes the pipeline out of the gauges and, where the engine can, drops every series of it. */
+  removePipeline(pipelineId: string): void {
+    this.#safely('removePipeline', () => {
+      this.#live.release(pipelineId);
+      this.#series?.remove(pipelineId);
+    });
+  }
+
+  recordDeadLettered(pipelineId: string, count: number, errorCode: string): void {
+    const method = 'recordDeadLettered';
+    this.#record(method, pipelineId, (pipeline) => {
+      if (!this.#warn.accepts(count, method, 'count')) return;
+      this.#deadLettered.add(count, this.#withCode(pipeline, errorCode));
+    });
+  }
+
+  recordBatchDeduplicated(pipelineId: string): void {
+    this.#record('recordBatchDeduplicated', pipelineId, ({ attributes }) => this.#deduplicated.add(1, attributes));
+  }
+
+  /** For a live pipeline only; without effect before the first mention and after the release of one. */
+  setBatchesInflight(pipelineId: string, count: number): void {
+    this.#set('setBatchesInflight', pipelineId, (pipeline) => {
+      if (this.#warn.accepts(count, 'setBatchesInflight', 'count')) pipeline.inflight = count;
+    });
+  }
+
+  /** For a live pipeline only. */
+  setSourceLag(pipelineId: string, records: number): void {
+    this.#set('setSourceLag', pipelineId, (pipeline) => {
+      if (this.#warn.accepts(records, 'setSourceLag', 'records')) pipeline.lagRecords = records;
+    });
+  }
+
+  recordRecovery(durationSeconds: number, eventsReplayed: number): void {
+    const method = 'recordRecovery';
+    this.#safely(method, () => {
+      if (this.#warn.accepts(durationSeconds, method, 'durationSeconds'))
+        this.#recoveryDuration.record(durationSeconds);
+      if (this.#warn.accepts(eventsReplayed, method, 'eventsReplayed')) this.#recoveryEvents.add(eventsReplayed);
+    });
+  }
+
+  recordJournalAppend(durationSeconds: number): void {
+    this.#safely('recordJournalAppend', () => {
+      if (this.#warn.accepts(durationSeconds, 'recordJournalAppend', 'durationSeconds')) {
+        this.#appendDuration.record(durationSeconds);
+      }
+    });
+  }
+
+  /** A pipeline that was not created now but found in this state: its gauges follow, nothing is counted. */
+  restorePipeline(pipelineId: string, state: PipelineState): void {
+    if (state.status === 'empty') {
+      this.releasePipeline(pipelineId);
+      return;
+    }
+    this.#record('restorePipeline', pipelineId, (pipeline) => {
+      this.#live.setStatus(pipeline, state.status);
+      pipeline.lastBatchAtMs = state.metrics.lastProcessedAt ?? undefined;
+      pipeline.checkpointAtMs = state.checkpoint.timestamp ?? undefined;
+      pipeline.recordsTotal = state.metrics.totalRecordsProcessed;
+      pipeline.recordsSinceTotal = 0;
+    });
+  }
+
+  /** The pipeline left this process: its gauges go, its counters stay. */
+  releasePipeline(pipelineId: string): void {
+    this.#safely('releasePipeline', () => {
+      this.#live.release(pipelineId);
+    });
+  }
+
+  /** Stops observing. Series of synchronous instruments stay as they are with the provider. */
+  close(): void {
+    this.#safely('close', () => {
+      this.#live.close();
+      this.#stopBuildInfo();
+    });
+  }
+
+  #record(method: string, pipelineId: string, action: (pipeline: LivePipeline) => void): void {
+    this.#safely(method, () => {
+      const pipeline = this.#pipeline(pipelineId, method);
+      if (pipeline !== undefined) action(pipeline);
+    });
+  }
+
+  #pipeline(pipelineId: string, method: string): LivePipeline | undefined {
+    const pipeline = this.#live.get(pipelineId);
+    if (pipeline !== undefined) return pipeline;
+    return this.#warn.acceptsId(pipelineId, method) ? this.#add(pipelineId) : undefined;
+  }
+
+  #withCode(pipeline: LivePipeline, errorCode: string): Attributes {
+    const error_code = this.#codes.label(errorCode);
+    pipeline.errorAttributes ??= new Map();
+    let attributes = pipeline.errorAttributes.get(error_code);
+    if (attributes === undefined) {
+      attributes = Object.freeze({ error_code, pipeline_id: pipeline.attributes.pipeline_id });
+      pipeline.errorAttributes.set(error_code, attributes);
+    }
+    return attributes;
+  }
+
+  /** For what may still arrive after the pipeline has gone: it must not bring the pipeline back. */
+  #set(method: string, pipelineId: string, action: (pipeline: LivePipeline) => void): void {
+    this.#safely(method, () => {
+      const pipeline = this.#live.get(pipelineId);
+      if (pipeline !== undefined) action(pipeline);
+    });
+  }
+
+  #add(pipelineId: string): LivePipeline {
+    const pipeline = this.#live.add(pipelineId);
+    const { attributes } = pipeline;
+    this.#processed.add(0, attributes);
+    this.#timeouts.add(0, attributes);
+    this.#recordsProcessed.add(0, attributes);
+    this.#recordsFailed.add(0, attributes);
+    this.#checkpoints.add(0, attributes);
+    this.#deduplicated.add(0, attributes);
+    for (const [from, to] of TRANSITIONS) {
+      this.#transitions.add(0, { pipeline_id: pipelineId, from_state: from, to_state: to });
+    }
+    return pipeline;
+  }
+
+  #safely(method: string, action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.#internal(method, error);
+    }
+  }
+
+  #internal(method: string, error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#warn.say(`failed.${method}`, `${method} failed: ${reason}. Metrics may be incomplete.`);
+  }
+}
+
+function buildInfo(meter: Meter, version: string): () => void {
+  const gauge = createInstrument(meter, 'buildInfo');
+  const attributes = { version, node_version: process.versions.node };
+  const observe = (result: ObservableResult): void => result.observe(1, attributes);
+  gauge.addCallback(observe);
+  return () => gauge.removeCallback(observe);
+}

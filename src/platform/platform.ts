@@ -1,0 +1,236 @@
+/**
+ * The pipelines of a process and what serves them. Owns the order in which parts start and end; the parts own the rest.
+ *
+ * R1. `spawnPipeline` is idempotent for an equal specification, also when called twice at once.
+ * R2. `shutdown` ends pipelines before telemetry and telemetry before the journal, so that nothing that happened on
+ *     the way is lost; it is idempotent and ends in bounded time.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { Config } from '../config/config.ts';
+import { hasSecret, redact } from '../config/redact.ts';
+import type { ConnectorRegistry } from '../connectors/registry.ts';
+import type { PipelineDefinition } from '../domain/spec.ts';
+import type { PipelineState, PipelineStatus } from '../domain/state.ts';
+import { parsePipelineSpec, withoutConsequences } from '../domain/validate.ts';
+import { DataflowError, describeProblem, type Problem } from '../errors.ts';
+import type { Journal } from '../runtime/journal.ts';
+import type { PipelineActor } from '../runtime/pipeline-actor.ts';
+import type { PipelineRuntime } from '../runtime/runtime.ts';
+import type { Attachments } from './attachments.ts';
+import { type CodeParts, type PipelineSpec, separateCode } from './code-parts.ts';
+import { type Health, healthOf, type PipelineSummary, summarise } from './health.ts';
+import { Pipeline } from './pipeline.ts';
+import type { PlatformMetrics } from './platform-metrics.ts';
+
+export interface PlatformParts {
+  readonly config: Config;
+  readonly journal: Journal;
+  readonly runtime: PipelineRuntime;
+  readonly registry: ConnectorRegistry;
+  readonly attachments: Attachments;
+  readonly metrics: PlatformMetrics;
+}
+
+interface Specified {
+  /** What the journal and its readers see. */
+  readonly shown: PipelineDefinition;
+  /** The same with literal secrets. */
+  readonly full: PipelineDefinition;
+  readonly code: CodeParts;
+}
+
+/** After `shutdown` every method but `shutdown` itself ends with DATAFLOW_ERR_PLATFORM_SHUT_DOWN. */
+export class Platform {
+  /** Parsed, complete, frozen. */
+  readonly config: Config;
+  readonly metrics: PlatformMetrics;
+  readonly #parts: PlatformParts;
+  readonly #spawning = new Map<string, Promise<unknown>>();
+  #shutdown: Promise<void> | undefined;
+
+  constructor(parts: PlatformParts) {
+    this.config = parts.config;
+    this.metrics = parts.metrics;
+    this.#parts = parts;
+  }
+
+  /** The address of the `/metrics` endpoint, where one is served. */
+  get metricsUrl(): string | undefined {
+    return this.metrics.url;
+  }
+
+  registerSource(...args: Parameters<ConnectorRegistry['registerSource']>): void {
+    this.#assertOpen();
+    this.#parts.registry.registerSource(...args);
+  }
+
+  registerTransform(...args: Parameters<ConnectorRegistry['registerTransform']>): void {
+    this.#assertOpen();
+    this.#parts.registry.registerTransform(...args);
+  }
+
+  registerSink(...args: Parameters<ConnectorRegistry['registerSink']>): void {
+    this.#assertOpen();
+    this.#parts.registry.registerSink(...args);
+  }
+
+  /**
+   * Creates a pipeline, or gives the one of this id: an equal specification attaches its code again, another one
+   * rejects with DATAFLOW_ERR_PIPELINE_CONFLICT. DATAFLOW_ERR_PIPELINE_INVALID lists every problem.
+   */
+  async spawnPipeline(spec: PipelineSpec): Promise<Pipeline> {
+    const specified = this.#specify(spec);
+    return this.#inOrder(specified.shown.id, () => this.#spawn(specified));
+  }
+
+  /** @throws DATAFLOW_ERR_PIPELINE_UNKNOWN */
+  pipeline(id: string): Pipeline {
+    this.#assertOpen();
+    const actor = this.#parts.runtime.get(id);
+    if (actor === undefined || (actor.state.status === 'empty' && actor.ended === undefined)) throw unknown(id);
+    return this.#handle(actor);
+  }
+
+  listPipelines(status?: PipelineStatus): PipelineSummary[] {
+    this.#assertOpen();
+    const all = [...this.#parts.runtime.actors()].map((actor) => summarise(actor.key, actor.state, actor.ended));
+    return all
+      .filter((summary) => summary.status !== 'empty' || summary.unavailable !== undefined)
+      .filter((summary) => status === undefined || summary.status === status)
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  health(): Health {
+    return healthOf(this.listPipelines());
+  }
+
+  /** Stops the pipeline, ends its series; its events stay in the journal, its id may be used again. */
+  async removePipeline(id: string): Promise<void> {
+    this.#assertOpen();
+    await this.#inOrder(id, async () => {
+      const actor = this.#parts.runtime.get(id);
+      if (actor === undefined || actor.state.status === 'empty') throw unknown(id);
+      await actor.send({ type: 'RemovePipeline' });
+      await this.#parts.runtime.stop(id, this.config.runtime.shutdownTimeoutMs);
+      this.#parts.attachments.detach(id);
+    });
+  }
+
+  /**
+   * Lets batches in progress finish for up to `timeoutMs`, then ends everything. Running pipelines stay running in
+   * the journal: the next start goes on with them. Default: runtime.shutdownTimeout.
+   */
+  shutdown(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+    this.#shutdown ??= this.#end(options.timeoutMs ?? this.config.runtime.shutdownTimeoutMs);
+    return this.#shutdown;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.shutdown();
+  }
+
+  async #end(timeoutMs: number): Promise<void> {
+    const { runtime, metrics, journal } = this.#parts;
+    try {
+      await runtime.stopAll(timeoutMs);
+    } finally {
+      try {
+        await metrics.close();
+      } finally {
+        await journal.close();
+      }
+    }
+  }
+
+  async #spawn({ shown, full, code }: Specified): Promise<Pipeline> {
+    this.#assertOpen();
+    const { runtime, attachments } = this.#parts;
+    const { id, name, description, config } = shown;
+    const actor = runtime.get(id) ?? runtime.spawn(id);
+    const state = await actor.ready;
+    if (actor.ended !== undefined) throw actor.ended;
+    if (state.status === 'empty' && actor.state.status === 'empty') {
+      await actor.send({ type: 'CreatePipeline', id, name, description, config });
+    } else if (!isDeepStrictEqual(definitionOf(actor.state), json({ name, description, config }))) {
+      throw new DataflowError(
+        'DATAFLOW_ERR_PIPELINE_CONFLICT',
+        `pipeline ${id} exists with another specification: use its updateConfig to change it, or another id`,
+        { details: { pipelineId: id } },
+      );
+    }
+    attachments.attach(id, { config: full.config, code });
+    return this.#handle(actor);
+  }
+
+  async #updateConfig(id: string, spec: PipelineSpec): Promise<PipelineState> {
+    const { shown, full, code } = this.#specify({ ...spec, id });
+    const actor = this.#parts.runtime.get(id);
+    if (actor === undefined) throw unknown(id);
+    const { name, description, config } = shown;
+    const { state } = await actor.send({ type: 'UpdateConfig', name, description, config });
+    this.#parts.attachments.attach(id, { config: full.config, code });
+    return state;
+  }
+
+  #specify(spec: PipelineSpec): Specified {
+    this.#assertOpen();
+    const { plain, code } = separateCode(spec);
+    const parsed = parsePipelineSpec(plain);
+    const checked = parsed.ok ? parsed.definition : parsed.partial;
+    const problems = checked === undefined ? [] : this.#parts.registry.validate(checked.config);
+    if (!parsed.ok) throw invalid(spec, [...parsed.problems, ...withoutConsequences(problems, parsed.problems)]);
+    if (problems.length > 0) throw invalid(spec, problems);
+    const full = parsed.definition;
+    const { description, config } = full;
+    const shown = hasSecret({ description, config })
+      ? { ...full, ...(redact({ description, config }) as Pick<PipelineDefinition, 'description' | 'config'>) }
+      : full;
+    return { shown, full, code };
+  }
+
+  #handle(actor: PipelineActor): Pipeline {
+    return new Pipeline(actor, { updateConfig: (id, spec) => this.#inOrder(id, () => this.#updateConfig(id, spec)) });
+  }
+
+  /** One change of a pipeline's definition at a time. */
+  #inOrder<T>(id: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#spawning.get(id) ?? Promise.resolve();
+    const result = before.catch(() => {}).then(work);
+    const settled = result.catch(() => {});
+    this.#spawning.set(id, settled);
+    void settled.then(() => {
+      if (this.#spawning.get(id) === settled) this.#spawning.delete(id);
+    });
+    return result;
+  }
+
+  #assertOpen(): void {
+    if (this.#shutdown === undefined) return;
+    throw new DataflowError('DATAFLOW_ERR_PLATFORM_SHUT_DOWN', 'the platform was shut down: start another one');
+  }
+}
+
+function definitionOf(state: PipelineState): unknown {
+  if (state.status === 'empty') return undefined;
+  const { name, description, config } = state;
+  return json({ name, description, config });
+}
+
+/** As the journal gives it back: without undefined fields and prototypes. */
+function json(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value));
+}
+
+function unknown(id: string): DataflowError {
+  return new DataflowError('DATAFLOW_ERR_PIPELINE_UNKNOWN', `there is no pipeline ${id}: spawn it first`, {
+    details: { pipelineId: id },
+  });
+}
+
+function invalid(spec: { readonly id?: unknown }, problems: readonly Problem[]): DataflowError {
+  const name = typeof spec?.id === 'string' ? ` ${spec.id}` : '';
+  const list = problems.map(describeProblem).join('; ');
+  return new DataflowError('DATAFLOW_ERR_PIPELINE_INVALID', `the pipeline${name} was not created: ${list}`, {
+    problems,
+  });
+}

@@ -1,0 +1,144 @@
+import type { MeterProvider } from '@opentelemetry/api';
+import type { Config, ConfigOptions, JournalConfig } from '../config/config.ts';
+import { loadConfig } from '../config/load-config.ts';
+import type { Environment } from '../connectors/environment.ts';
+import type { ConnectorRegistry } from '../connectors/registry.ts';
+import { redactText } from '../domain/secrets.ts';
+import { messageOf } from '../errors.ts';
+import { openEmbeddedJournal } from '../journals/embedded/open.ts';
+import { createMemoryJournal } from '../journals/memory.ts';
+import { type Clock, systemClock } from '../runtime/clock.ts';
+import type { Journal } from '../runtime/journal.ts';
+import { PipelineRuntime } from '../runtime/runtime.ts';
+import { Attachments } from './attachments.ts';
+import { connectorsOf, createPlatformRegistry } from './connect.ts';
+import { Platform } from './platform.ts';
+import { startPlatformMetrics } from './platform-metrics.ts';
+
+/** Every setting of the configuration file may be given here too, and wins over it. */
+export interface PlatformOptions extends Omit<ConfigOptions, 'journal'> {
+  /** Settings, or a journal of your own, which the platform then closes. */
+  readonly journal?: Partial<JournalConfig> | Journal;
+  /** Must exist; default: DATAFLOW_CONFIG, config/dataflow.yaml, dataflow.yaml, whichever is there first. False: none. */
+  readonly configFile?: string | false;
+  /** Default: process.env. */
+  readonly env?: Environment;
+  /** The host application's provider: metrics go there, and no endpoint is opened. */
+  readonly meterProvider?: MeterProvider;
+  /** Registers connector types before pipelines are recovered. */
+  readonly register?: (registry: ConnectorRegistry) => void;
+  /** Where diagnostics go; default: a Node.js process warning. */
+  readonly onWarning?: (message: string, error: unknown) => void;
+  readonly clock?: Clock;
+  /** Uniform in [0, 1); spreads backoffs. Default: Math.random. */
+  readonly random?: () => number;
+}
+
+/**
+ * Loads the configuration, starts telemetry and its endpoint, opens the journal and recovers every pipeline in it: a
+ * running one runs on. A pipeline that cannot be recovered is reported and unavailable; the others are not affected.
+ *
+ * Rejects with DATAFLOW_ERR_CONFIG_*, DATAFLOW_ERR_SERVER_* or DATAFLOW_ERR_JOURNAL_*, with everything released.
+ */
+export async function startPlatform(options: PlatformOptions = {}): Promise<Platform> {
+  const env = options.env ?? process.env;
+  const config = await configOf(options, env);
+  const warn = warningsTo(options.onWarning);
+  const clock = options.clock ?? systemClock;
+  const journal = await openJournal(config, options.journal);
+  let metrics: Awaited<ReturnType<typeof startPlatformMetrics>> | undefined;
+  let runtime: PipelineRuntime | undefined;
+  try {
+    metrics = await startPlatformMetrics({ config: config.metrics, clock, meterProvider: options.meterProvider, env });
+    const registry = createPlatformRegistry({ env, clock });
+    options.register?.(registry);
+    const attachments = new Attachments();
+    runtime = new PipelineRuntime({
+      journal,
+      clock,
+      random: options.random ?? Math.random,
+      recorder: metrics.recorder,
+      observer: metrics.actors,
+      limits: limitsOf(config),
+      connect: async (pipelineId, journaled, signal) =>
+        connectorsOf(registry, await attachments.get(pipelineId, journaled, signal), clock),
+      warn,
+    });
+    await recoverAll(runtime, journal, config.runtime.recoveryConcurrency, warn);
+    metrics.ready();
+    return new Platform({ config, journal, runtime, registry, attachments, metrics });
+  } catch (error) {
+    await Promise.allSettled([runtime?.stopAll(0), metrics?.close()]);
+    await journal.close().catch(() => {});
+    throw error;
+  }
+}
+
+/** A journal that was given belongs to the platform from the call on, so it is closed here as well. */
+async function configOf(options: PlatformOptions, env: Environment): Promise<Config> {
+  try {
+    return await loadConfig({ options: settingsOf(options), env, file: options.configFile });
+  } catch (error) {
+    if (options.journal !== undefined && isJournal(options.journal)) await options.journal.close().catch(() => {});
+    throw error;
+  }
+}
+
+function settingsOf(options: PlatformOptions): ConfigOptions {
+  const { journal, metrics, runtime, statusPage } = options;
+  return {
+    ...(journal !== undefined && !isJournal(journal) && { journal }),
+    ...(metrics !== undefined && { metrics }),
+    ...(runtime !== undefined && { runtime }),
+    ...(statusPage !== undefined && { statusPage }),
+  };
+}
+
+function isJournal(value: object): value is Journal {
+  return 'append' in value && typeof value.append === 'function';
+}
+
+async function openJournal(config: Config, given: PlatformOptions['journal']): Promise<Journal> {
+  if (given !== undefined && isJournal(given)) return given;
+  const { kind, path, durability, maxBytes } = config.journal;
+  if (kind === 'memory') return createMemoryJournal();
+  return openEmbeddedJournal({ path, durability, ...(maxBytes !== undefined && { maxBytes }) });
+}
+
+function limitsOf({ runtime }: Config) {
+  return {
+    mailboxLimit: runtime.mailboxLimit,
+    prefetchBatches: runtime.prefetchBatches,
+    snapshots: {
+      every: runtime.snapshotEvery,
+      keep: runtime.keepSnapshots,
+      deleteEvents: runtime.deleteEventsOnSnapshot,
+    },
+  };
+}
+
+type Warn = (message: string, error: unknown) => void;
+
+function warningsTo(onWarning: Warn = toProcess): Warn {
+  return (message, error) => onWarning(redactText(message), error);
+}
+
+function toProcess(message: string, error: unknown): void {
+  process.emitWarning(redactText(`${message}: ${messageOf(error)}`), 'DataflowWarning');
+}
+
+/** Recovers what the journal holds, some pipelines at a time; keys whose pipeline was removed are let go again. */
+async function recoverAll(runtime: PipelineRuntime, journal: Journal, concurrency: number, warn: Warn): Promise<void> {
+  const keys = [...(await journal.keys())];
+  const recoverNext = async (): Promise<void> => {
+    for (let key = keys.pop(); key !== undefined; key = keys.pop()) {
+      try {
+        const state = await runtime.spawn(key).ready;
+        if (state.status === 'empty') await runtime.stop(key, 0);
+      } catch (error) {
+        warn(`pipeline ${key} could not be recovered`, error);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(concurrency, keys.length) }, recoverNext));
+}

@@ -1,0 +1,63 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { type Environment, resolveEnvironment } from '../connectors/environment.ts';
+import { DataflowError } from '../errors.ts';
+import type { PrometheusConfig } from '../telemetry/telemetry-config.ts';
+
+export interface Access {
+  /** Whether the value of an Authorization header opens the endpoint. */
+  allows(authorization: string | undefined): boolean;
+  /** What WWW-Authenticate says to a client that may not pass. */
+  readonly challenges: readonly string[];
+}
+
+/**
+ * Resolves references in the secrets now; only digests are kept. Undefined: open to everyone.
+ * @throws DATAFLOW_ERR_CONFIG_INVALID when a reference has no value or a secret is empty.
+ */
+export function accessFor(auth: PrometheusConfig['auth'], env: Environment): Access | undefined {
+  const { basic, bearer } = auth ?? {};
+  const expected: { readonly scheme: string; readonly digest: Buffer }[] = [];
+  const challenges: string[] = [];
+  if (basic !== undefined) {
+    const username = resolved(basic.username, 'basic.username', env);
+    const password = resolved(basic.password, 'basic.password', env);
+    expected.push({ scheme: 'basic', digest: digest(Buffer.from(`${username}:${password}`)) });
+    challenges.push('Basic realm="metrics", charset="UTF-8"');
+  }
+  if (bearer !== undefined) {
+    expected.push({ scheme: 'bearer', digest: digest(Buffer.from(resolved(bearer.token, 'bearer.token', env))) });
+    challenges.push('Bearer realm="metrics"');
+  }
+  if (expected.length === 0) return undefined;
+  return {
+    challenges,
+    allows(authorization) {
+      const [, scheme = '', credentials = ''] = /^(\S+) +(\S+) *$/.exec(authorization ?? '') ?? [];
+      const given = scheme.toLowerCase();
+      // Digests are of one length, so that the comparison takes the same time whatever is given.
+      const presented = digest(Buffer.from(credentials, given === 'basic' ? 'base64' : 'utf8'));
+      return expected.some((secret) => secret.scheme === given && timingSafeEqual(secret.digest, presented));
+    },
+  };
+}
+
+function digest(secret: Buffer): Buffer {
+  return createHash('sha256').update(secret).digest();
+}
+
+function resolved(text: string, key: string, env: Environment): string {
+  const path = `metrics.prometheus.auth.${key}`;
+  let value = '';
+  let got = 'an empty text';
+  try {
+    value = resolveEnvironment(text, env);
+  } catch {
+    got = 'a variable that is not set';
+  }
+  if (value !== '') return value;
+  throw new DataflowError(
+    'DATAFLOW_ERR_CONFIG_INVALID',
+    `${path} is ${got}: set the variable that it refers to, or take the setting away.`,
+    { problems: [{ path, expected: 'a secret', got }] },
+  );
+}

@@ -1,0 +1,65 @@
+import type { Attributes } from '@opentelemetry/api';
+import type { Series } from '../telemetry/engine/family.ts';
+import { labelName } from './prometheus-names.ts';
+
+/** `a="1",b="2"`: the labels of a series, made once in its life. */
+export function seriesLabels(series: Series): string {
+  series.cache ??= labelText(series.attributes);
+  return series.cache;
+}
+
+/** The same for a histogram, whose buckets need the label `le` for themselves. */
+export function histogramLabels(series: Series): string {
+  return Object.hasOwn(series.attributes, 'le') ? labelText(series.attributes, true) : seriesLabels(series);
+}
+
+/** Keys that become one label name share it, their values joined in the order of the keys. */
+export function labelText(attributes: Attributes, reservesLe = false): string {
+  const labels = new Map<string, string>();
+  let clash = false;
+  for (const [key, value] of Object.entries(attributes)) {
+    const name = nameOf(key, reservesLe);
+    if (name === undefined || value === undefined || value === null) continue;
+    clash ||= labels.has(name);
+    labels.set(name, valueText(value));
+  }
+  if (clash) return clashingLabelText(attributes, reservesLe);
+  let text = '';
+  for (const [name, value] of labels) text += `${text === '' ? '' : ','}${name}="${escapeQuoted(value)}"`;
+  return text;
+}
+
+function clashingLabelText(attributes: Attributes, reservesLe: boolean): string {
+  const joined: Record<string, string> = {};
+  for (const key of Object.keys(attributes).sort()) {
+    const name = nameOf(key, reservesLe);
+    const value = attributes[key];
+    if (name === undefined || value === undefined || value === null) continue;
+    joined[name] = Object.hasOwn(joined, name) ? `${joined[name]};${valueText(value)}` : valueText(value);
+  }
+  return labelText(joined);
+}
+
+function nameOf(key: string, reservesLe: boolean): string | undefined {
+  const name = labelName(key);
+  return reservesLe && name === 'le' ? 'exported_le' : name;
+}
+
+function valueText(value: NonNullable<Attributes[string]>): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+const UNSAFE = /["\\\n\p{Surrogate}]/u;
+
+/** Inside quotes, and in the help of OpenMetrics. UTF-8 has no form for a surrogate without its other half. */
+export function escapeQuoted(text: string): string {
+  return UNSAFE.test(text) ? escapeLine(text).replaceAll('"', '\\"') : text;
+}
+
+/** The help of the classic format. */
+export function escapeLine(text: string): string {
+  return text
+    .replaceAll(/\p{Surrogate}/gu, '\u{FFFD}')
+    .replaceAll('\\', '\\\\')
+    .replaceAll('\n', '\\n');
+}

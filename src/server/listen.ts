@@ -1,0 +1,59 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { codeOf, DataflowError, messageOf } from '../errors.ts';
+
+const CLOSE_GRACE_MS = 1000;
+
+export interface ListenOptions {
+  /** Empty = all interfaces. */
+  readonly host: string;
+  /** 0 = any free port. */
+  readonly port: number;
+  /** What is served, for messages: `metrics`. */
+  readonly what: string;
+  /** The settings that choose another port, for messages. */
+  readonly remedy: string;
+}
+
+/**
+ * Resolves with the port that the server listens on.
+ * @throws DATAFLOW_ERR_SERVER_PORT_IN_USE, DATAFLOW_ERR_SERVER_LISTEN_FAILED
+ */
+export async function listen(server: Server, { host, port, what, remedy }: ListenOptions): Promise<number> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ port, ...(host === '' ? {} : { host }) }, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+    return (server.address() as AddressInfo).port;
+  } catch (error) {
+    const options = { cause: error, details: { host, port } };
+    if (codeOf(error) === 'EADDRINUSE') {
+      throw new DataflowError(
+        'DATAFLOW_ERR_SERVER_PORT_IN_USE',
+        `Port ${port} on ${host} is in use, so ${what} cannot be served there: stop what listens on it, or choose another port with ${remedy} (0 = any free port).`,
+        options,
+      );
+    }
+    throw new DataflowError(
+      'DATAFLOW_ERR_SERVER_LISTEN_FAILED',
+      `The server for ${what} cannot listen on ${host} port ${port} (${messageOf(error)}): choose another host or port with ${remedy}.`,
+      options,
+    );
+  }
+}
+
+/** Ends within a second: responses in progress may finish, keep-alive connections and stuck clients may not hold it. */
+export async function closeServer(server: Server): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
+    server.close(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

@@ -1,0 +1,37 @@
+import { readFile } from 'node:fs/promises';
+import { createSecureContext } from 'node:tls';
+import { DataflowError, messageOf } from '../errors.ts';
+
+export interface TlsFiles {
+  /** PEM: the certificate, followed by those that lead to a trusted one. */
+  readonly cert: string;
+  /** PEM: its private key. */
+  readonly key: string;
+}
+
+/** @throws DATAFLOW_ERR_SERVER_TLS_INVALID for a file that cannot be read, holds no PEM, or does not fit the other. */
+export async function readTlsFiles(files: TlsFiles): Promise<{ readonly cert: Buffer; readonly key: Buffer }> {
+  const [cert, key] = await Promise.all([read(files.cert, 'tls.cert'), read(files.key, 'tls.key')]);
+  try {
+    createSecureContext({ cert, key });
+  } catch (error) {
+    throw invalid(`${files.cert} and ${files.key} are no pair of certificate and key (${messageOf(error)})`, error);
+  }
+  return { cert, key };
+}
+
+async function read(path: string, setting: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw invalid(`metrics.prometheus.${setting} cannot be read (${messageOf(error)})`, error);
+  }
+}
+
+function invalid(reason: string, cause: unknown): DataflowError {
+  return new DataflowError(
+    'DATAFLOW_ERR_SERVER_TLS_INVALID',
+    `Metrics cannot be served over HTTPS: ${reason}. Name two PEM files that belong together, or take metrics.prometheus.tls away.`,
+    { cause },
+  );
+}

@@ -1,0 +1,126 @@
+/**
+ * Owns the numbers of one metric stream: which series have a point, and the cells of each.
+ *
+ * R1 A stream holds at most `limit` points and one for all that is beyond, so nothing recorded is lost.
+ * R2 `size` is the number of points.
+ */
+import type { Attributes } from '@opentelemetry/api';
+import { Column, PAGE_MASK, PAGE_SHIFT } from './column.ts';
+import type { EngineSeries, Schema } from './schema.ts';
+import type { SeriesRegistry } from './series-registry.ts';
+
+export class PointStore {
+  /** By index of schema. */
+  readonly columns: (Column | undefined)[] = [];
+  /** Where the point located last begins in its page. */
+  at = 0;
+  /** Set when `locate` gave the point that takes what is beyond the limit; whoever asks clears it before. */
+  locatedOverflow = false;
+  size = 0;
+  readonly registry: SeriesRegistry;
+  readonly width: number;
+  readonly #limit: number;
+  readonly #onOverflow: () => void;
+  #overflow: EngineSeries | undefined;
+  // Nearly every instrument has one set of keys: its pages are found without looking the column up.
+  #mainSchema: Schema | undefined;
+  #mainPages: (Float64Array | undefined)[] = [];
+
+  constructor(registry: SeriesRegistry, width: number, limit: number, onOverflow: () => void) {
+    this.registry = registry;
+    this.width = width;
+    this.#limit = limit;
+    this.#onOverflow = onOverflow;
+  }
+
+  /** The page of the point for the attributes, which is made where needed; it begins at `at`. */
+  locate(attributes: Attributes | undefined): Float64Array {
+    const { registry } = this;
+    const series = attributes === registry.lastAttributes ? registry.lastSeries : registry.known(attributes);
+    if (series !== undefined) {
+      const { row, schema } = series;
+      const pages = schema === this.#mainSchema ? this.#mainPages : this.columns[schema.index]?.pages;
+      const page = pages?.[row >>> PAGE_SHIFT];
+      if (page !== undefined) {
+        const at = (row & PAGE_MASK) * this.width;
+        if (!Number.isNaN(page[at])) {
+          this.at = at;
+          return page;
+        }
+      }
+    }
+    return this.#locateByValue(attributes);
+  }
+
+  has(series: EngineSeries): boolean {
+    return series.row >= 0 && this.columns[series.schema.index]?.has(series.row) === true;
+  }
+
+  remove(series: EngineSeries): boolean {
+    if (series.row < 0 || this.columns[series.schema.index]?.clear(series.row) !== true) return false;
+    this.size -= 1;
+    if (series === this.#overflow) this.#overflow = undefined;
+    this.registry.release(series);
+    return true;
+  }
+
+  /** Lets go of every point, and keeps the memory for the next ones. */
+  reset(): void {
+    this.size = 0;
+    this.#overflow = undefined;
+    for (const [index, column] of this.columns.entries()) {
+      const { rows } = this.registry.schemas[index] ?? {};
+      column?.reset((row) => {
+        const series = rows?.[row];
+        if (series !== undefined) this.registry.release(series);
+      });
+    }
+  }
+
+  page(series: EngineSeries): Float64Array {
+    const column = this.columns[series.schema.index]!;
+    this.at = column.offset(series.row);
+    return column.page(series.row)!;
+  }
+
+  #locateByValue(attributes: Attributes | undefined): Float64Array {
+    const series = this.registry.resolve(attributes, () => this.#hasRoom());
+    if (series !== undefined) {
+      if (this.has(series)) return this.page(series);
+      if (this.#hasRoom()) return this.#open(series);
+    }
+    return this.#locateOverflow();
+  }
+
+  #locateOverflow(): Float64Array {
+    this.#onOverflow();
+    this.locatedOverflow = true;
+    if (this.#overflow !== undefined) return this.page(this.#overflow);
+    const series = this.registry.overflow();
+    this.#overflow = series;
+    return this.has(series) ? this.page(series) : this.#open(series);
+  }
+
+  #hasRoom(): boolean {
+    return this.size - (this.#overflow === undefined ? 0 : 1) < this.#limit;
+  }
+
+  #open(series: EngineSeries): Float64Array {
+    const { index } = series.schema;
+    let column = this.columns[index];
+    if (column === undefined) {
+      column = new Column(this.width);
+      while (this.columns.length < index) this.columns.push(undefined);
+      this.columns[index] = column;
+      if (this.#mainSchema === undefined) {
+        this.#mainSchema = series.schema;
+        this.#mainPages = column.pages;
+      }
+    }
+    const page = column.open(series.row);
+    series.points += 1;
+    this.size += 1;
+    this.at = column.offset(series.row);
+    return page;
+  }
+}

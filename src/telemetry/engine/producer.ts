@@ -1,0 +1,153 @@
+/**
+ * Owns what one reader has been told: the official form of the engine's numbers, cumulative or as deltas.
+ *
+ * R1 The deltas of a series add up to its cumulative value; each begins where the collection before ended. A series
+ *    that did not change is left out of deltas.
+ * R2 A series that was removed and made again starts anew: no delta spans both.
+ * R3 Long collections give the event loop its turns.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { HrTime } from '@opentelemetry/api';
+import { resourceFromAttributes } from '@opentelemetry/resources';
+import {
+  AggregationTemporality,
+  type CollectionResult,
+  type DataPoint,
+  DataPointType,
+  type Histogram,
+  type InstrumentType,
+  type MetricCollectOptions,
+  type MetricData,
+  type MetricProducer,
+  type ScopeMetrics,
+} from '@opentelemetry/sdk-metrics';
+import { hrTime } from './family.ts';
+import { Reported } from './reported.ts';
+import type { SeriesRegistry } from './series-registry.ts';
+import { BUCKETS, MAX, MIN, type Stream, SUM } from './streams.ts';
+
+const POINTS_A_TURN = 2000;
+
+export type TemporalitySelector = (instrument: InstrumentType) => AggregationTemporality;
+
+export interface EngineProducerOptions {
+  readonly observe: (timeoutMs: number | undefined) => Promise<readonly unknown[]>;
+  readonly now: () => number;
+  /** Default: cumulative. */
+  readonly temporality?: TemporalitySelector;
+}
+
+export class EngineProducer implements MetricProducer {
+  readonly #streams: readonly Stream[];
+  readonly #registry: SeriesRegistry;
+  readonly #options: EngineProducerOptions;
+  readonly #reported = new Map<Stream, Reported>();
+  #collecting: Promise<unknown> = Promise.resolve();
+
+  constructor(streams: readonly Stream[], registry: SeriesRegistry, options: EngineProducerOptions) {
+    this.#streams = streams;
+    this.#registry = registry;
+    this.#options = options;
+  }
+
+  /** Collections of one reader follow each other: two at once would both report the same delta. */
+  collect(options?: MetricCollectOptions): Promise<CollectionResult> {
+    const collected = this.#collecting.then(() => this.#collect(options?.timeoutMillis));
+    this.#collecting = collected.catch(() => {});
+    return collected;
+  }
+
+  async #collect(timeoutMs: number | undefined): Promise<CollectionResult> {
+    const errors = await this.#options.observe(timeoutMs);
+    const before = this.#registry.nextOrdinal;
+    const scopes = new Map<object, { scope: ScopeMetrics['scope']; metrics: MetricData[] }>();
+    let sinceTurn = 0;
+    for (const stream of this.#streams) {
+      if (stream.store.size === 0) continue;
+      const metric = this.#reader(stream);
+      for (const series of stream.series(before)) {
+        metric.add(series);
+        sinceTurn += 1;
+        if (sinceTurn >= POINTS_A_TURN) {
+          sinceTurn = 0;
+          await nextTurn();
+        }
+      }
+      const data = metric.end();
+      if (data === undefined) continue;
+      const { scope } = stream.descriptor;
+      const entry = scopes.get(scope) ?? { scope: { version: '', ...scope }, metrics: [] };
+      entry.metrics.push(data);
+      scopes.set(scope, entry);
+    }
+    return {
+      resourceMetrics: { resource: resourceFromAttributes({}), scopeMetrics: [...scopes.values()] },
+      errors: [...errors],
+    };
+  }
+
+  #reader(stream: Stream) {
+    const { kind, descriptor, boundaries, width } = stream;
+    const wanted = this.#options.temporality?.(descriptor.instrumentType) ?? AggregationTemporality.CUMULATIVE;
+    const isDelta = wanted === AggregationTemporality.DELTA && kind !== 'gauge';
+    const endMs = this.#options.now();
+    const endTime = hrTime(endMs);
+    const reported = isDelta ? this.#reportedOf(stream) : undefined;
+    const numbers: DataPoint<number>[] = [];
+    const histograms: DataPoint<Histogram>[] = [];
+    let lastStartMs = Number.NaN;
+    let lastStart: HrTime = endTime;
+
+    const add = (series: Parameters<Stream['remove']>[0]): void => {
+      const page = stream.store.page(series);
+      const { at } = stream.store;
+      const since = reported?.since(series, page, at);
+      if (since === 'unchanged') return;
+      const ownStartMs = series.schema.startTimeMs(series);
+      const startMs = since?.startMs ?? ownStartMs;
+      if (startMs !== lastStartMs) {
+        lastStartMs = startMs;
+        lastStart = hrTime(startMs);
+      }
+      const point = { startTime: lastStart, endTime, attributes: series.attributes };
+      const before = since?.cells;
+      const cell = (index: number): number => page[at + index]! - (before?.[index] ?? 0);
+      if (kind !== 'histogram') {
+        numbers.push({ ...point, value: cell(0) });
+      } else {
+        const counts = Array.from({ length: width - BUCKETS }, (_, index) => cell(BUCKETS + index));
+        // The smallest and largest of a delta are not known: the cells hold those since the start.
+        const range = before === undefined && page[at]! > 0 ? { min: page[at + MIN]!, max: page[at + MAX]! } : {};
+        histograms.push({
+          ...point,
+          value: { ...range, sum: cell(SUM), count: cell(0), buckets: { boundaries: [...boundaries], counts } },
+        });
+      }
+      reported?.keep(series, page, at);
+    };
+
+    const end = (): MetricData | undefined => {
+      reported?.end(stream, endMs);
+      if (numbers.length + histograms.length === 0) return undefined;
+      const { name, description, unit, valueType, instrumentType } = descriptor;
+      const base = {
+        // `type` is not in the interface, and some exporters read it all the same.
+        descriptor: { name, description, unit, valueType, type: instrumentType, advice: {} },
+        aggregationTemporality: isDelta ? AggregationTemporality.DELTA : AggregationTemporality.CUMULATIVE,
+      };
+      if (kind === 'histogram') return { ...base, dataPointType: DataPointType.HISTOGRAM, dataPoints: histograms };
+      if (kind === 'gauge') return { ...base, dataPointType: DataPointType.GAUGE, dataPoints: numbers };
+      return { ...base, dataPointType: DataPointType.SUM, dataPoints: numbers, isMonotonic: kind === 'counter' };
+    };
+    return { add, end };
+  }
+
+  #reportedOf(stream: Stream): Reported {
+    let reported = this.#reported.get(stream);
+    if (reported === undefined) {
+      reported = new Reported(stream.width);
+      this.#reported.set(stream, reported);
+    }
+    return reported;
+  }
+}

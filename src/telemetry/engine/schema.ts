@@ -1,0 +1,149 @@
+import type { Attributes, AttributeValue } from '@opentelemetry/api';
+import { Column } from './column.ts';
+import type { Series } from './family.ts';
+import { valueText } from './label-guard.ts';
+
+/** An attribute set with its row, by which every instrument finds its numbers for it. */
+export class EngineSeries implements Series {
+  readonly attributes: Attributes;
+  readonly schema: Schema;
+  /** Grows with each series made: tells a series from a later one with the same attributes or the same row. */
+  readonly ordinal: number;
+  cache: string | undefined = undefined;
+  /** -1 once the series has gone. */
+  row: number;
+  /** Points that instruments hold for it. */
+  points = 0;
+  /** The next series of the same bucket. */
+  next: EngineSeries | undefined = undefined;
+
+  constructor(attributes: Attributes, schema: Schema, row: number, ordinal: number) {
+    this.attributes = attributes;
+    this.schema = schema;
+    this.row = row;
+    this.ordinal = ordinal;
+  }
+}
+
+/**
+ * All series with the same attribute keys: their rows, their start times, and the way from values to a series.
+ *
+ * R1 A row belongs to one series at a time. Rows at the end that have gone are given back.
+ */
+export class Schema {
+  readonly index: number;
+  /** Sorted. */
+  readonly keys: readonly string[];
+  /** By row. */
+  readonly rows: (EngineSeries | undefined)[] = [];
+  readonly starts = new Column(1);
+  /** The key whose value chooses the bucket; undefined: all values together do. */
+  readonly #bucketKey: number;
+  readonly #buckets = new Map<string, EngineSeries>();
+  #free: number[] = [];
+
+  /** @param owner the key that names what series belong to: all of one owner are in one bucket. */
+  constructor(index: number, keys: readonly string[], owner: string) {
+    this.index = index;
+    this.keys = keys;
+    this.#bucketKey = keys.indexOf(owner);
+  }
+
+  get hasOwner(): boolean {
+    return this.#bucketKey >= 0;
+  }
+
+  find(values: readonly AttributeValue[]): EngineSeries | undefined {
+    for (let series = this.#buckets.get(this.#bucket(values)); series !== undefined; series = series.next) {
+      if (this.#matches(series, values)) return series;
+    }
+    return undefined;
+  }
+
+  /** @param attributes the values as a frozen object, keys in order, where there is one. */
+  add(
+    values: readonly AttributeValue[],
+    ordinal: number,
+    startTimeMs: number,
+    attributes = this.#attributes(values),
+  ): EngineSeries {
+    const row = this.#takeRow();
+    const series = new EngineSeries(attributes, this, row, ordinal);
+    this.rows[row] = series;
+    this.starts.open(row)[this.starts.offset(row)] = startTimeMs;
+    const bucket = this.#bucket(values);
+    series.next = this.#buckets.get(bucket);
+    this.#buckets.set(bucket, series);
+    return series;
+  }
+
+  startTimeMs({ row }: EngineSeries): number {
+    return this.starts.page(row)?.[this.starts.offset(row)] ?? 0;
+  }
+
+  /** The series of one owner; only where the owner is among the keys. */
+  *ownedBy(owner: string): Generator<EngineSeries> {
+    let series = this.#buckets.get(owner);
+    while (series !== undefined) {
+      const { next } = series;
+      yield series;
+      series = next;
+    }
+  }
+
+  delete(series: EngineSeries): void {
+    const { row } = series;
+    if (row < 0) return;
+    this.#unlink(series);
+    this.rows[row] = undefined;
+    this.starts.clear(row);
+    series.row = -1;
+    series.next = undefined;
+    this.#free.push(row);
+    while (this.rows.length > 0 && this.rows.at(-1) === undefined) this.rows.pop();
+    // Entries past the end are stale; dropping them now and then keeps the list no longer than the rows.
+    if (this.#free.length > 64 && this.#free.length > 2 * this.rows.length) {
+      this.#free = this.#free.filter((free) => free < this.rows.length);
+    }
+  }
+
+  #attributes(values: readonly AttributeValue[]): Attributes {
+    // Guarded keys are never `__proto__`, so that this is a plain property each.
+    return Object.freeze(Object.fromEntries(this.keys.map((key, index) => [key, values[index]!])));
+  }
+
+  #takeRow(): number {
+    for (let row = this.#free.pop(); row !== undefined; row = this.#free.pop()) {
+      if (row < this.rows.length && this.rows[row] === undefined) return row;
+    }
+    this.rows.push(undefined);
+    return this.rows.length - 1;
+  }
+
+  #unlink(series: EngineSeries): void {
+    const bucket = this.#bucket(this.keys.map((key) => series.attributes[key]!));
+    const head = this.#buckets.get(bucket);
+    if (head === series) {
+      if (series.next === undefined) this.#buckets.delete(bucket);
+      else this.#buckets.set(bucket, series.next);
+      return;
+    }
+    for (let before = head; before !== undefined; before = before.next) {
+      if (before.next === series) before.next = series.next;
+    }
+  }
+
+  #bucket(values: readonly AttributeValue[]): string {
+    if (this.#bucketKey >= 0) return valueText(values[this.#bucketKey]!);
+    if (values.length === 1) return valueText(values[0]!);
+    return values.length === 0 ? '' : JSON.stringify(values.map(valueText));
+  }
+
+  #matches({ attributes }: EngineSeries, values: readonly AttributeValue[]): boolean {
+    return this.keys.every((key, index) => {
+      const own = attributes[key]!;
+      const other = values[index]!;
+      return own === other || valueText(own) === valueText(other);
+    });
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * Owns which attribute set is which series, for all instruments of an engine. Owns no measurement.
+ *
+ * R1 Attributes of equal content give the same series, whatever objects carry them.
+ * R2 Identity stands for content only where the object is frozen: any other may have changed since.
+ * R3 A series is forgotten when no instrument holds a point for it; its attributes then give a new series, and no
+ *    object keeps the old one alive.
+ * R4 What attributes may be made of is bounded: labels are guarded, and so is the number of different key sets.
+ */
+import type { Attributes, AttributeValue } from '@opentelemetry/api';
+import {
+  type GuardedKeys,
+  guardKeys,
+  guardValue,
+  isUnchanging as isUnchangingObject,
+  valueText,
+} from './label-guard.ts';
+import { type EngineSeries, Schema } from './schema.ts';
+
+const MAX_KEY_SETS = 1000;
+const NO_ATTRIBUTES: Attributes = Object.freeze({});
+const OVERFLOW: Attributes = Object.freeze({ 'otel.metric.overflow': true });
+
+interface Plan {
+  readonly schema: Schema;
+  readonly sources: readonly string[];
+}
+
+export interface SeriesRegistryOptions {
+  /** The attribute that names what series belong to, so that all of them can be removed together. */
+  readonly owner: string;
+  /** ms since the epoch. */
+  readonly now: () => number;
+  readonly warn: (message: string) => void;
+}
+
+export class SeriesRegistry {
+  /** By index. */
+  readonly schemas: Schema[] = [];
+  readonly #options: SeriesRegistryOptions;
+  readonly #byIdentity = new WeakMap<Attributes, EngineSeries>();
+  readonly #plans = new Map<string, Plan>();
+  readonly #keyOf = new Map<string, string>();
+  readonly #schemaOf = new Map<string, Schema>();
+  // One event records to many instruments with one object: the last one is found without a look-up.
+  lastAttributes: Attributes = {};
+  lastSeries: EngineSeries | undefined;
+  #ordinal = 0;
+
+  constructor(options: SeriesRegistryOptions) {
+    this.#options = options;
+  }
+
+  /** Series with an ordinal from this one on do not exist yet. */
+  get nextOrdinal(): number {
+    return this.#ordinal;
+  }
+
+  /** The series that this very object stands for, if it is known. */
+  known(attributes: Attributes = NO_ATTRIBUTES): EngineSeries | undefined {
+    if (attributes === this.lastAttributes) return this.lastSeries;
+    const series = this.#byIdentity.get(attributes);
+    if (series === undefined || series.row < 0) return undefined;
+    this.lastAttributes = attributes;
+    this.lastSeries = series;
+    return series;
+  }
+
+  /**
+   * The series by the content of the attributes. Where there is none yet, `admits` decides whether it is made.
+   * Undefined: it was not, or there are too many different sets of keys.
+   */
+  resolve(attributes: Attributes = NO_ATTRIBUTES, admits: () => boolean = () => true): EngineSeries | undefined {
+    let keys = Object.keys(attributes);
+    const guarded = new Map<string, AttributeValue>();
+    for (const key of keys) {
+      const value = guardValue(attributes[key]);
+      if (value !== undefined) guarded.set(key, value);
+    }
+    if (guarded.size < keys.length) keys = [...guarded.keys()];
+    const plan = this.#plan(keys);
+    if (plan === undefined) return undefined;
+    const values = plan.sources.map((source) => guarded.get(source)!);
+    const isUnchanging = isUnchangingObject(attributes);
+    let series = plan.schema.find(values);
+    if (series === undefined) {
+      if (!admits()) return undefined;
+      const own = isUnchanging && isInOrder(attributes, plan.schema.keys, values) ? attributes : undefined;
+      series = plan.schema.add(values, this.#ordinal++, this.#options.now(), own);
+    }
+    if (isUnchanging) this.#byIdentity.set(attributes, series);
+    return series;
+  }
+
+  /** What takes the measurements that are beyond a limit. */
+  overflow(): EngineSeries {
+    return this.known(OVERFLOW) ?? this.resolve(OVERFLOW) ?? this.#overflowBeyondKeySets();
+  }
+
+  /** To be called when an instrument has let go of a point. */
+  release(series: EngineSeries): void {
+    series.points -= 1;
+    if (series.points === 0) this.#forget(series);
+  }
+
+  /** Every series that has all of these attributes, with values of the same text. Cheap where the owner is among them. */
+  matching(attributes: Attributes): EngineSeries[] {
+    const wanted = Object.entries(attributes).flatMap(([key, raw]) => {
+      const value = guardValue(raw);
+      return value === undefined ? [] : [[key, valueText(value)] as const];
+    });
+    const owner = wanted.find(([key]) => key === this.#options.owner)?.[1];
+    return this.schemas.flatMap((schema) => {
+      if (!wanted.every(([key]) => schema.keys.includes(key))) return [];
+      const candidates = owner === undefined ? schema.rows : schema.ownedBy(owner);
+      return [...candidates].filter(
+        (series): series is EngineSeries =>
+          series !== undefined && wanted.every(([key, text]) => valueText(series.attributes[key]!) === text),
+      );
+    });
+  }
+
+  #forget(series: EngineSeries): void {
+    if (this.lastSeries === series) {
+      this.lastAttributes = {};
+      this.lastSeries = undefined;
+    }
+    // Left to the collector, the entries of pipelines that came and went would fill the table until the next full one.
+    this.#byIdentity.delete(series.attributes);
+    series.schema.delete(series);
+  }
+
+  #plan(rawKeys: readonly string[]): Plan | undefined {
+    const name = rawKeys.length === 1 ? rawKeys[0]! : JSON.stringify(rawKeys);
+    const known = this.#plans.get(name);
+    if (known !== undefined) return known;
+    if (this.#plans.size >= MAX_KEY_SETS) {
+      this.#options.warn(`More than ${MAX_KEY_SETS} different sets of attribute keys: further ones share one series.`);
+      return undefined;
+    }
+    const { keys, sources }: GuardedKeys = guardKeys(rawKeys, this.#keyOf, this.#options.warn);
+    const plan = { schema: this.#schema(keys), sources };
+    this.#plans.set(name, plan);
+    return plan;
+  }
+
+  #schema(keys: readonly string[]): Schema {
+    const name = JSON.stringify(keys);
+    let schema = this.#schemaOf.get(name);
+    if (schema === undefined) {
+      schema = new Schema(this.schemas.length, keys, this.#options.owner);
+      this.schemas.push(schema);
+      this.#schemaOf.set(name, schema);
+    }
+    return schema;
+  }
+
+  #overflowBeyondKeySets(): EngineSeries {
+    const schema = this.#schema(Object.keys(OVERFLOW));
+    return schema.find([true]) ?? schema.add([true], this.#ordinal++, this.#options.now());
+  }
+}
+
+/** Whether the object can stand for the series as it is. */
+function isInOrder(attributes: Attributes, keys: readonly string[], values: readonly AttributeValue[]): boolean {
+  const own = Object.keys(attributes);
+  return (
+    own.length === keys.length && keys.every((key, index) => own[index] === key && attributes[key] === values[index])
+  );
+}

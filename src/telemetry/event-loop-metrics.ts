@@ -1,0 +1,78 @@
+/**
+ * Owns what the event loop's series need: a timer whose lateness is the delay, and a tick that closes a window.
+ *
+ * R1 Every reader sees the same closed window; reading changes nothing, so that two readers do not take each other's
+ *    values. Before the first tick it is what there is since the start.
+ * R2 No block is missed: the lateness that ends after a tick counts for the window in which it ends. (The delay histogram
+ *    of Node.js loses the interval in which it is reset.)
+ * R3 No timer keeps the process alive.
+ */
+import { createHistogram, performance, type RecordableHistogram } from 'node:perf_hooks';
+import type { Meter } from '@opentelemetry/api';
+import type { InstrumentKey } from '../metrics/names.ts';
+import { observeGauge, stopAll } from './observe-gauge.ts';
+
+/** A block shorter than this may fall between two looks at the clock. */
+const RESOLUTION_MS = 20;
+const MICROS = 1e6;
+
+type Statistic = (histogram: RecordableHistogram) => number;
+
+const DELAYS = {
+  loopDelayMin: ({ min }) => min,
+  loopDelayMax: ({ max }) => max,
+  loopDelayMean: ({ mean }) => mean,
+  loopDelayStddev: ({ stddev }) => stddev,
+  loopDelayP50: (histogram) => histogram.percentile(50),
+  loopDelayP90: (histogram) => histogram.percentile(90),
+  loopDelayP99: (histogram) => histogram.percentile(99),
+} as const satisfies Partial<Record<InstrumentKey, Statistic>>;
+
+export function startEventLoopMetrics(meter: Meter, tickIntervalMs: number): () => void {
+  const delays = startDelays();
+  let utilizationStart = performance.eventLoopUtilization();
+  let utilization: number | undefined;
+  let window: RecordableHistogram | undefined;
+
+  const busyShare = (): number => performance.eventLoopUtilization(utilizationStart).utilization;
+  const tick = setInterval(() => {
+    window = delays.closeWindow();
+    utilization = busyShare();
+    utilizationStart = performance.eventLoopUtilization();
+  }, tickIntervalMs);
+  tick.unref();
+
+  const gauges = Object.entries(DELAYS).map(([key, statistic]: [string, Statistic]) =>
+    observeGauge(meter, key as keyof typeof DELAYS, () => {
+      const histogram = window ?? delays.current();
+      return histogram.count === 0 ? undefined : statistic(histogram) / MICROS;
+    }),
+  );
+  return stopAll([
+    () => clearInterval(tick),
+    delays.stop,
+    observeGauge(meter, 'loopUtilization', () => utilization ?? busyShare()),
+    ...gauges,
+  ]);
+}
+
+/** Histograms of microseconds. */
+function startDelays() {
+  let histogram = createHistogram();
+  let due = performance.now() + RESOLUTION_MS;
+  const timer = setInterval(() => {
+    const now = performance.now();
+    histogram.record(Math.max(1, Math.round((now - due) * 1000)));
+    due = now + RESOLUTION_MS;
+  }, RESOLUTION_MS);
+  timer.unref();
+  return {
+    current: () => histogram,
+    closeWindow() {
+      const closed = histogram;
+      histogram = createHistogram();
+      return closed;
+    },
+    stop: () => clearInterval(timer),
+  };
+}

@@ -1,0 +1,49 @@
+export const OTLP_PROTOCOLS = ['http/protobuf', 'grpc'] as const;
+export type OtlpProtocol = (typeof OTLP_PROTOCOLS)[number];
+
+/** `lowmemory`: delta where the instrument adds up its own measurements, cumulative where it observes a total. */
+export const OTLP_TEMPORALITIES = ['cumulative', 'delta', 'lowmemory'] as const;
+export type OtlpTemporality = (typeof OTLP_TEMPORALITIES)[number];
+
+/** Pushing metrics to an OTLP receiver; `metrics.otlp` of the configuration file has the same shape. */
+export interface OtlpConfig {
+  /** Absent: on when there is an endpoint. */
+  readonly enabled?: boolean;
+  readonly protocol: OtlpProtocol;
+  /**
+   * An http(s) URL; over http `v1/metrics` is appended to one without a path. Default: localhost on the protocol's own
+   * port, 4318 or 4317.
+   */
+  readonly endpoint?: string;
+  /** Sent with every export. A value may hold `${NAME}`, which is replaced when the exporter is made. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** ms between two exports; default: the tick interval. */
+  readonly intervalMs?: number;
+  /** ms for one export, the protocol's own retries included. */
+  readonly timeoutMs: number;
+  readonly temporality: OtlpTemporality;
+}
+
+export const DEFAULT_OTLP_CONFIG: OtlpConfig = {
+  protocol: 'http/protobuf',
+  headers: {},
+  timeoutMs: 10_000,
+  temporality: 'cumulative',
+};
+
+export function pushesOtlp(config: OtlpConfig): boolean {
+  return config.enabled ?? config.endpoint !== undefined;
+}
+
+const DEFAULT_ENDPOINT: Readonly<Record<OtlpProtocol, string>> = {
+  'http/protobuf': 'http://localhost:4318',
+  grpc: 'http://localhost:4317',
+};
+
+/** The URL an exporter sends to: with the signal's path over http, without any path over grpc. */
+export function otlpUrl({ protocol, endpoint = DEFAULT_ENDPOINT[protocol] }: OtlpConfig): string {
+  const url = new URL(endpoint);
+  if (protocol === 'grpc') return `${url.protocol}//${url.host}`;
+  if (url.pathname === '/') url.pathname = '/v1/metrics';
+  return url.href;
+}

@@ -1,0 +1,40 @@
+import { AggregationType, type ViewOptions } from '@opentelemetry/sdk-metrics';
+import { INSTRUMENT_LIST, type InstrumentDefinition } from '../metrics/names.ts';
+import type { TelemetryConfig } from './telemetry-config.ts';
+
+/**
+ * At most one View for each instrument: two that match one instrument double its values. Instruments that are not ours
+ * get one only where buckets are configured for them.
+ */
+export function viewsFor(config: TelemetryConfig, wanted: (name: string) => boolean): ViewOptions[] {
+  const boundaries = new Map<string, readonly number[]>(Object.entries(config.buckets));
+  for (const { name, kind, buckets } of INSTRUMENT_LIST) {
+    if (kind !== 'histogram') boundaries.delete(name);
+    else if (buckets !== undefined && !boundaries.has(name)) boundaries.set(name, buckets);
+  }
+  const views: ViewOptions[] = [];
+  for (const { name } of INSTRUMENT_LIST) {
+    if (!wanted(name)) views.push({ instrumentName: name, aggregation: { type: AggregationType.DROP } });
+  }
+  for (const [name, buckets] of boundaries) {
+    if (!wanted(name)) continue;
+    views.push({
+      instrumentName: name,
+      aggregationCardinalityLimit: config.seriesLimit,
+      aggregation: { type: AggregationType.EXPLICIT_BUCKET_HISTOGRAM, options: { boundaries: [...buckets] } },
+    });
+  }
+  return views;
+}
+
+/** What each attribute beside `pipeline_id` multiplies the series of a pipeline by, at most or as a rule. */
+const SERIES_A_PIPELINE: Readonly<Record<string, number>> = { to_state: 11, state: 5, error_code: 10 };
+
+/** The limit is said in pipelines; an instrument with further attributes has several series for each. */
+export function seriesLimitFor(seriesLimit: number): (instrument: string) => number {
+  const definitions = new Map<string, InstrumentDefinition>(INSTRUMENT_LIST.map((entry) => [entry.name, entry]));
+  return (instrument) => {
+    const attributes = definitions.get(instrument)?.attributes ?? [];
+    return attributes.reduce((limit, name) => limit * (SERIES_A_PIPELINE[name] ?? 1), seriesLimit);
+  };
+}

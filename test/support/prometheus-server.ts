@@ -1,0 +1,90 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface QueryResult {
+  readonly metric: Record<string, string>;
+  /** Time in seconds, and the value as text. */
+  readonly value: [number, string];
+}
+
+export interface RunningPrometheus {
+  query(expression: string): Promise<QueryResult[]>;
+  /** Asks again until `enough` holds; throws with the last answer when it never does. */
+  waitFor(expression: string, enough?: (result: QueryResult[]) => boolean): Promise<QueryResult[]>;
+  stop(): Promise<void>;
+}
+
+/** Undefined where the program is there, else why a test that needs it is skipped. */
+export function missing(program: 'prometheus' | 'promtool'): string | undefined {
+  const { error } = spawnSync(program, ['--version']);
+  return error === undefined ? undefined : `${program} is not installed (Debian package prometheus)`;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+/** A Prometheus on a free port that scrapes `target` (host:port); the interval, 10 s at most, is also the timeout. */
+export async function runPrometheus(target: string, scrapeInterval = '1s'): Promise<RunningPrometheus> {
+  const folder = await mkdtemp(join(tmpdir(), 'dataflow-prometheus-'));
+  const config = join(folder, 'prometheus.yml');
+  await writeFile(
+    config,
+    `global: { scrape_interval: ${scrapeInterval} }\nscrape_configs: [{ job_name: dataflow-platform, static_configs: [{ targets: ['${target}'] }] }]\n`,
+  );
+  const port = await freePort();
+  const child: ChildProcess = spawn(
+    'prometheus',
+    [
+      `--config.file=${config}`,
+      `--storage.tsdb.path=${join(folder, 'data')}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      '--log.level=warn',
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  let log = '';
+  child.stderr?.on('data', (chunk) => {
+    log += chunk;
+  });
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+
+  const query = async (expression: string): Promise<QueryResult[]> => {
+    const url = `http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(expression)}`;
+    const response = await fetch(url, { headers: { connection: 'close' } });
+    const body = (await response.json()) as { status: string; error?: string; data: { result: QueryResult[] } };
+    if (body.status !== 'success') throw new Error(`${expression}: ${body.error}`);
+    return body.data.result;
+  };
+  const waitFor = async (expression: string, enough = (result: QueryResult[]) => result.length > 0) => {
+    const deadline = performance.now() + 120_000;
+    for (;;) {
+      let last: string;
+      try {
+        const result = await query(expression);
+        if (enough(result)) return result;
+        last = JSON.stringify(result);
+      } catch (error) {
+        // Not listening yet.
+        last = String(error);
+      }
+      if (performance.now() > deadline || child.exitCode !== null)
+        throw new Error(`${expression} gave ${last}\n${log}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  };
+  const stop = async (): Promise<void> => {
+    child.kill('SIGTERM');
+    await ended;
+    await rm(folder, { recursive: true, force: true });
+  };
+  return { query, waitFor, stop };
+}
