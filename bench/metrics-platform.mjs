@@ -1,6 +1,7 @@
 /**
- * Several file pipelines at full speed on one platform: `metrics-platform.mjs <on|off> <pipelines>`.
- * Prints { cpuSeconds }, of the whole process from the start of the pipelines to their end.
+ * Several file pipelines at full speed on one platform, with its metrics and without, in turn in one process, so that both
+ * are compiled alike and meet the same drift of the machine: `metrics-platform.mjs <pairs> <pipelines>`.
+ * Prints { first: { on, off }, on: [s…], off: [s…] }: CPU of the whole process from the start of the pipelines to their end.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,29 +9,43 @@ import { join } from 'node:path';
 import { startPlatform } from '../dist/index.js';
 import { flightsFile } from './flights.mjs';
 
-const [mode, pipelinesText] = process.argv.slice(2);
-const folder = mkdtempSync(join(tmpdir(), 'dataflow-bench-'));
+const [pairsText, pipelinesText] = process.argv.slice(2);
 const input = await flightsFile('ndjson');
-const platform = await startPlatform({
-  configFile: false,
-  env: {},
-  journal: { kind: 'embedded', path: join(folder, 'journal') },
-  metrics: { enabled: mode === 'on', prometheus: { port: 0 } },
-});
-const pipelines = [];
-for (let index = 0; index < Number(pipelinesText); index++) {
-  const pipeline = await platform.spawnPipeline({
-    id: `flights-${index}`,
-    source: { type: 'file', connectionString: input, batchSize: 500, options: { format: 'ndjson' } },
-    transforms: [{ type: 'filter', config: { expression: 'record.delay > 15' } }],
-    sink: { type: 'file', connectionString: join(folder, `out-${index}.ndjson`), batchSize: 500 },
+
+async function run(enabled) {
+  const folder = mkdtempSync(join(tmpdir(), 'dataflow-bench-'));
+  const platform = await startPlatform({
+    configFile: false,
+    env: {},
+    journal: { kind: 'embedded', path: join(folder, 'journal') },
+    metrics: { enabled, prometheus: { port: 0 } },
   });
-  pipelines.push(pipeline);
+  const pipelines = [];
+  for (let index = 0; index < Number(pipelinesText); index++) {
+    const pipeline = await platform.spawnPipeline({
+      id: `flights-${index}`,
+      source: { type: 'file', connectionString: input, batchSize: 500, options: { format: 'ndjson' } },
+      transforms: [{ type: 'filter', config: { expression: 'record.delay > 15' } }],
+      sink: { type: 'file', connectionString: join(folder, `out-${index}.ndjson`), batchSize: 500 },
+    });
+    pipelines.push(pipeline);
+  }
+  globalThis.gc();
+  const before = process.cpuUsage();
+  await Promise.all(pipelines.map((pipeline) => pipeline.start()));
+  await Promise.all(pipelines.map((pipeline) => pipeline.completion()));
+  const { user, system } = process.cpuUsage(before);
+  await platform.shutdown();
+  rmSync(folder, { recursive: true });
+  return (user + system) / 1e6;
 }
-const before = process.cpuUsage();
-await Promise.all(pipelines.map((pipeline) => pipeline.start()));
-await Promise.all(pipelines.map((pipeline) => pipeline.completion()));
-const { user, system } = process.cpuUsage(before);
-await platform.shutdown();
-rmSync(folder, { recursive: true });
-console.log(JSON.stringify({ cpuSeconds: (user + system) / 1e6 }));
+
+await run(false);
+const firstOn = await run(true);
+const firstOff = await run(false);
+const seconds = { on: [], off: [] };
+for (let pair = 0; pair < Number(pairsText); pair++) {
+  // The one that goes first changes, so that what one leaves behind meets both.
+  for (const mode of pair % 2 === 0 ? ['on', 'off'] : ['off', 'on']) seconds[mode].push(await run(mode === 'on'));
+}
+console.log(JSON.stringify({ first: { on: firstOn, off: firstOff }, ...seconds }));

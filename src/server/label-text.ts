@@ -24,9 +24,15 @@ export function labelText(attributes: Attributes, reservesLe = false): string {
     labels.set(name, valueText(value));
   }
   if (clash) return clashingLabelText(attributes, reservesLe);
-  let text = '';
-  for (const [name, value] of labels) text += `${text === '' ? '' : ','}${name}="${escapeQuoted(value)}"`;
-  return text;
+  return flat([...labels].map(([name, value]) => `${name}="${escapeQuoted(value)}"`).join(','));
+}
+
+/**
+ * The same text as one piece of memory. V8 keeps a text that was put together as a tree of its parts, and reading one
+ * character after the other from it takes twice the time.
+ */
+export function flat(text: string): string {
+  return text.length < 2 ? text : [text.slice(0, 1), text.slice(1)].join('');
 }
 
 function clashingLabelText(attributes: Attributes, reservesLe: boolean): string {

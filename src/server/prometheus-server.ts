@@ -9,6 +9,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
+import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { constants, createGzip } from 'node:zlib';
@@ -25,7 +26,6 @@ import { readTlsFiles } from './tls.ts';
 
 const REMEDY = 'KAMON_PROMETHEUS_PORT or metrics.prometheus.port';
 const SLICE_MS = 5;
-const WRITE_LENGTH = 65_536;
 /** A client that takes nothing for so long has gone. */
 const CLIENT_TIMEOUT_MS = 30_000;
 
@@ -131,26 +131,38 @@ async function metrics(
     return;
   }
   response.setTimeout(CLIENT_TIMEOUT_MS, () => response.destroy());
-  const text = slices(collected, { format, created });
+  if (!gzip) {
+    await write(collected, { format, created }, response);
+    return;
+  }
   // The text repeats itself so much that the fastest level shrinks it nearly as far as the best one.
-  await (gzip ? pipeline(text, createGzip({ level: constants.Z_BEST_SPEED }), response) : pipeline(text, response));
+  const packed = createGzip({ level: constants.Z_BEST_SPEED });
+  await Promise.all([pipeline(packed, response), write(collected, { format, created }, packed)]);
 }
 
-async function* slices(collected: Exposable, options: ExpositionOptions): AsyncGenerator<Buffer> {
+async function write(collected: Exposable, options: ExpositionOptions, to: Writable): Promise<void> {
   let sliceStart = performance.now();
-  let text = '';
   for (const chunk of prometheusText(collected, options)) {
-    text += chunk;
-    const isSliceOver = performance.now() - sliceStart >= SLICE_MS;
-    if (!isSliceOver && text.length < WRITE_LENGTH) continue;
-    yield Buffer.from(text);
-    text = '';
-    if (isSliceOver) {
-      await nextTurn();
-      sliceStart = performance.now();
-    }
+    await taken(to, chunk);
+    if (performance.now() - sliceStart < SLICE_MS) continue;
+    await nextTurn();
+    sliceStart = performance.now();
   }
-  if (text !== '') yield Buffer.from(text);
+  to.end();
+}
+
+/** Until the chunk is out of our hands: its memory is used for the next one. */
+function taken(to: Writable, chunk: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    // A connection that breaks does not call back for all that it holds.
+    const fail = (): void => reject(new Error('The connection was closed'));
+    to.once('close', fail);
+    to.write(chunk, (error) => {
+      to.off('close', fail);
+      if (error) reject(error);
+      else resolve();
+    });
+  });
 }
 
 function plain(request: IncomingMessage, response: ServerResponse, status: number, text: string): void {

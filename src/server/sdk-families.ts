@@ -25,6 +25,7 @@ export function* sdkFamilies(scopes: readonly ScopeMetrics[]): Generator<MetricF
         unit,
         valueType,
         kind,
+        hasDistinctLabels: false,
         boundaries: boundariesOf(points[0]?.value),
         size: points.length,
         points: () => points.map(asPoint),

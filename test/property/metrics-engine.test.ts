@@ -10,8 +10,8 @@ import {
   type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics';
 import fc from 'fast-check';
-import { prometheusText } from '../../src/server/prometheus-text.ts';
 import { MetricsEngine } from '../../src/telemetry/engine/metrics-engine.ts';
+import { expositionText } from '../support/collect-metrics.ts';
 import { type Family, parsePrometheus } from '../support/prometheus-parser.ts';
 
 const BOUNDS = [1, 10, 100];
@@ -240,10 +240,8 @@ describe('an engine against a model', () => {
             const official = new PrometheusSerializer(undefined, false, undefined, true, true).serialize(collected);
             const parsed = wanted.size === 0 ? new Map() : parsePrometheus(official);
             expect(shownByText(parsed)).toEqual(wanted);
-            const own = [
-              ...prometheusText({ resource: collected.resource, scopeMetrics: [], families: engine.families() }),
-            ];
-            expect(shownByText(parsePrometheus(own.join('')))).toEqual(wanted);
+            const own = expositionText({ resource: collected.resource, scopeMetrics: [], families: engine.families() });
+            expect(shownByText(parsePrometheus(own))).toEqual(wanted);
             const received: Received = new Map();
             receive(await cumulative.flush(), received);
             expect(shownByReceived(received)).toEqual(wanted);

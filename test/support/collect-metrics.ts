@@ -17,6 +17,15 @@ export function quietTelemetry(overrides: TelemetryOverrides = {}): Telemetry {
   return createTelemetry({ config });
 }
 
+/** The chunks of an exposition, copied: all of them are the same memory. */
+export function textChunks(...of: Parameters<typeof prometheusText>): string[] {
+  return Array.from(prometheusText(...of), String);
+}
+
+export function expositionText(...of: Parameters<typeof prometheusText>): string {
+  return textChunks(...of).join('');
+}
+
 export async function scrape(telemetry: Telemetry): Promise<Map<string, Family>> {
-  return parsePrometheus([...prometheusText(await telemetry.scrape())].join(''));
+  return parsePrometheus(expositionText(await telemetry.scrape()));
 }

@@ -1,6 +1,5 @@
 import type { Exemplar, FamilyPoint, MetricFamily } from './family.ts';
 import type { EngineSeries } from './schema.ts';
-import type { SeriesRegistry } from './series-registry.ts';
 import { BUCKETS, COUNT, type Stream, SUM } from './streams.ts';
 
 class Cursor implements FamilyPoint {
@@ -37,7 +36,7 @@ class Cursor implements FamilyPoint {
 }
 
 /** A stream as its readers see it: series made from `before` on are left out. */
-export function familyOf(stream: Stream, _registry: SeriesRegistry, before: number): MetricFamily {
+export function familyOf(stream: Stream, before: number): MetricFamily {
   const { scope, name, description, unit, valueType } = stream.descriptor;
   return {
     scope,
@@ -46,6 +45,7 @@ export function familyOf(stream: Stream, _registry: SeriesRegistry, before: numb
     unit,
     valueType,
     kind: stream.kind,
+    hasDistinctLabels: true,
     boundaries: stream.boundaries,
     get size() {
       return stream.store.size;

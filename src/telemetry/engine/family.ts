@@ -56,6 +56,8 @@ export interface MetricFamily {
   readonly kind: FamilyKind;
   /** Upper bounds, ascending, without +Inf; empty unless a histogram. */
   readonly boundaries: readonly number[];
+  /** No two points give the same labels: their attributes are guarded. */
+  readonly hasDistinctLabels: boolean;
   /** Points there are now. */
   readonly size: number;
   points(): Iterable<FamilyPoint>;

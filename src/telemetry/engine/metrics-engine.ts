@@ -104,10 +104,9 @@ export class MetricsEngine implements MeterProvider {
   families(): Iterable<MetricFamily> {
     const before = this.#registry.nextOrdinal;
     const streams = this.#streams;
-    const registry = this.#registry;
     return {
       *[Symbol.iterator]() {
-        for (const stream of streams) if (stream.store.size > 0) yield familyOf(stream, registry, before);
+        for (const stream of streams) if (stream.store.size > 0) yield familyOf(stream, before);
       },
     };
   }

@@ -6,9 +6,8 @@ import { METER_NAME } from '../../../src/metrics/names.ts';
 import { PipelineMetricsReporter } from '../../../src/metrics/reporter.ts';
 import type { Exposable } from '../../../src/server/exposed-families.ts';
 import { canonicalFloat } from '../../../src/server/prometheus-number.ts';
-import { prometheusText } from '../../../src/server/prometheus-text.ts';
 import type { FamilyPoint, MetricFamily } from '../../../src/telemetry/engine/family.ts';
-import { quietTelemetry, scrape } from '../../support/collect-metrics.ts';
+import { expositionText, quietTelemetry, scrape, textChunks } from '../../support/collect-metrics.ts';
 import { parseOpenMetrics } from '../../support/openmetrics-parser.ts';
 import { parsePrometheus, sampleValue } from '../../support/prometheus-parser.ts';
 
@@ -36,7 +35,7 @@ test('the texts of one pipeline are the golden ones', async () => {
   reporter.recordRetryScheduled('pipeline-123', 'TIMEOUT', 1);
   const scraped = await telemetry.scrape();
   for (const format of ['classic', 'openmetrics'] as const) {
-    const text = [...prometheusText(scraped, { format })].join('');
+    const text = expositionText(scraped, { format });
     const golden = new URL(`./prometheus-text.${format}.golden.txt`, import.meta.url);
     if (process.env.UPDATE_GOLDEN === '1') writeFileSync(golden, text);
     expect(text).toBe(readFileSync(golden, 'utf8'));
@@ -104,11 +103,11 @@ test('one family over all scopes; clashing types and equal samples keep the firs
 test('a large collection comes in bounded chunks', async () => {
   const telemetry = quietTelemetry();
   const counter = telemetry.meterProvider.getMeter('user').createCounter('many');
-  for (let index = 0; index < 6000; index++) counter.add(1, { index: String(index) });
-  const chunks = [...prometheusText(await telemetry.scrape())];
+  for (let index = 0; index < 10_000; index++) counter.add(1, { index: String(index) });
+  const chunks = textChunks(await telemetry.scrape());
   expect(chunks.length).toBeGreaterThan(3);
-  for (const chunk of chunks) expect(chunk.length).toBeLessThan(20_000);
-  expect(parsePrometheus(chunks.join('')).get('many_total')?.samples).toHaveLength(6000);
+  for (const chunk of chunks) expect(chunk.length).toBeLessThanOrEqual(65_536);
+  expect(parsePrometheus(chunks.join('')).get('many_total')?.samples).toHaveLength(10_000);
   await telemetry.shutdown();
 });
 
@@ -136,6 +135,7 @@ describe('OpenMetrics', () => {
       unit: '',
       valueType: 1,
       kind: 'counter',
+      hasDistinctLabels: false,
       boundaries: [],
       size: points.length,
       points: () => points,
@@ -145,8 +145,8 @@ describe('OpenMetrics', () => {
 
   function open(families: MetricFamily[], created = false) {
     const exposed = { resource, scopeMetrics: [], families };
-    parsePrometheus([...prometheusText(exposed)].join(''));
-    return parseOpenMetrics([...prometheusText(exposed, { format: 'openmetrics', created })].join(''));
+    parsePrometheus(expositionText(exposed));
+    return parseOpenMetrics(expositionText(exposed, { format: 'openmetrics', created }));
   }
 
   test('counters without _total in their name, units, info, EOF', () => {
