@@ -124,7 +124,7 @@ export class PipelineBoard {
   #update(row: Row, view: PipelineView): void {
     const { metrics } = this.#ports;
     const activity = this.#activity.of(row.id);
-    this.#updateFromHistory(row);
+    const isSampled = this.#updateFromHistory(row);
     const throughput = metrics?.throughputOf(row.id);
     const numbers: PipelineNumbers = {
       batchesFailed: recorded(metrics, 'batchesFailed', row.totals.batchesFailed),
@@ -136,8 +136,9 @@ export class PipelineBoard {
     };
     const { batchesFailed, retries, timeouts, deadLettered, throughputPerSecond, p95Ms } = numbers;
     const { inflight, lagRecords, since, lastError } = activity ?? NO_ACTIVITY;
-    const basis = `${batchesFailed} ${retries} ${timeouts} ${deadLettered} ${throughputPerSecond} ${p95Ms} ${inflight} ${lagRecords} ${since} ${lastError?.at} ${lastError?.code} ${row.spark}`;
-    if (row.state === view.state && row.unavailable === view.unavailable && row.basis === basis) return;
+    const basis = `${batchesFailed} ${retries} ${timeouts} ${deadLettered} ${throughputPerSecond} ${p95Ms} ${inflight} ${lagRecords} ${since} ${lastError?.at} ${lastError?.code}`;
+    const isSame = row.state === view.state && row.unavailable === view.unavailable && row.basis === basis;
+    if (isSame && !isSampled) return;
     row.state = view.state;
     row.unavailable = view.unavailable;
     row.shown = shownState(view);
@@ -148,12 +149,15 @@ export class PipelineBoard {
     row.version = this.#version;
   }
 
-  #updateFromHistory(row: Row): void {
-    if (row.sampleCount === this.#history.count) return;
+  /** True where the sparkline is another. */
+  #updateFromHistory(row: Row): boolean {
+    if (row.sampleCount === this.#history.count) return false;
     row.sampleCount = this.#history.count;
+    const before = row.spark;
     row.spark = JSON.stringify(this.#history.spark(row.id));
     const p95Ms = this.#history.latest(row.id, 'p95Ms');
     row.p95Ms = p95Ms === undefined ? null : round(p95Ms);
+    return row.spark !== before;
   }
 }
 
