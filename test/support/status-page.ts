@@ -19,10 +19,16 @@ export interface Asked {
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent as it is when it is a text, else as JSON. */
   readonly body?: unknown;
+  /** The address to come from; the limits of requests are counted for each. */
+  readonly from?: string;
 }
 
 /** A request of its own connection; unlike fetch it sends any Host, path and header. */
-export function ask(url: string, path: string, { method = 'GET', headers = {}, body }: Asked = {}): Promise<Answer> {
+export function ask(
+  url: string,
+  path: string,
+  { method = 'GET', headers = {}, body, from }: Asked = {},
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(url);
     const isJson = body !== undefined && typeof body !== 'string';
@@ -34,6 +40,7 @@ export function ask(url: string, path: string, { method = 'GET', headers = {}, b
         path,
         method,
         agent: false,
+        ...(from === undefined ? {} : { localAddress: from }),
         headers: {
           ...(sent === undefined
             ? {}
