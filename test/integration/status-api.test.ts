@@ -284,6 +284,11 @@ describe('actions', () => {
         body: { code: 'DATAFLOW_ERR_PIPELINE_INVALID', details: [{ path: 'source' }] },
       });
     }
+    const hidden = { type: 'null', connectionString: 'postgres://me:***@db/x' };
+    expect(await status.send('POST', PIPELINES, { id: 'copied', sink: hidden })).toMatchObject({
+      status: 400,
+      body: { details: [{ path: 'sink', got: '***', expected: expect.stringContaining('the secret itself') }] },
+    });
     await pushed('one');
     expect(await status.send('PUT', `${PIPELINES}/one`, { id: 'two', sink: NULL })).toMatchObject({
       status: 400,
