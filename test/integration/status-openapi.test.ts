@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
+import { createMemoryJournal } from '../../src/journals/memory.ts';
 import { type Answer, type StatusTest, startStatusTest } from '../support/status-page.ts';
 
 const NULL = { type: 'null', connectionString: 'none' };
@@ -24,7 +25,12 @@ const ajv = new Ajv2020({ strict: false, allErrors: true });
 (addFormats as unknown as (ajv: Ajv2020) => void)(ajv);
 
 beforeAll(async () => {
-  status = await startStatusTest({ metrics: { runtime: { enabled: true }, host: { groups: ['process.memory'] } } });
+  const journal = createMemoryJournal();
+  await journal.append('broken', 0, [{ data: { type: 'FromTheFuture' }, tags: [], timestamp: 0 }]);
+  status = await startStatusTest({
+    journal,
+    metrics: { runtime: { enabled: true }, host: { groups: ['process.memory'] } },
+  });
   const { platform } = status;
   const good = await platform.spawnPipeline({ id: 'good', description: 'works', sink: NULL });
   await good.start();
@@ -105,7 +111,7 @@ describe('real answers are as described', () => {
     );
     expect(reads.length).toBeGreaterThan(14);
     for (const [path] of reads) {
-      const ids = path.includes('{id}') ? ['good', 'failed', 'configured', 'nobody'] : [''];
+      const ids = path.includes('{id}') ? ['good', 'failed', 'configured', 'broken', 'nobody'] : [''];
       for (const id of ids) {
         const answer = await status.get(path.replace('{id}', id));
         expect([path, id, problemsOf(path, 'get', answer)]).toEqual([path, id, []]);
