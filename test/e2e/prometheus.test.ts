@@ -87,7 +87,7 @@ withPrometheus(`a Prometheus that scrapes${noPrometheus === undefined ? '' : `: 
   let prometheus: RunningPrometheus;
 
   beforeAll(async () => {
-    prometheus = await runPrometheus(new URL(metricsUrl).host);
+    prometheus = await runPrometheus([new URL(metricsUrl).host]);
   });
 
   afterAll(() => prometheus?.stop());
