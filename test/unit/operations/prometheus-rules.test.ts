@@ -13,17 +13,20 @@ const LEVELS: Readonly<Record<string, readonly string[]>> = {
   instance: TARGET_LABELS,
 };
 
+/** Labels that a recording has of its own. */
+const OWN: Readonly<Record<string, readonly string[]>> = { dataflow_signal: ['signal', 'method'] };
+
 const levelOf = (record: string): string => record.split(':')[0]!;
 
 const known: ReadonlyMap<string, KnownSeries> = new Map([
   ...KNOWN_SERIES,
   ...recordings.map(({ record }): [string, KnownSeries] => [
     record,
-    { kind: 'gauge', labels: LEVELS[levelOf(record)] ?? [] },
+    { kind: 'gauge', labels: [...(LEVELS[levelOf(record)] ?? []), ...(OWN[record.split(':')[1]!] ?? [])] },
   ]),
 ]);
 
-const RATES = ['rate', 'increase', 'max_over_time'];
+const RATES = ['rate', 'increase', 'max_over_time', 'resets'];
 const GROWING = ['rate', 'increase', 'delta', 'deriv'];
 
 /** What is wrong with the use of a series, as far as the kind and the labels of it say. */
