@@ -79,8 +79,10 @@ test.each(recordings.map(({ record }) => record))('%s is tested in every situati
 test('the configuration is the documented one', () => {
   const { global, rule_files, scrape_configs, alerting } = readYaml('prometheus.yml');
   expect([global.scrape_interval, rule_files]).toEqual(['15s', ['rules/*.yml']]);
-  const [job] = scrape_configs;
-  expect([scrape_configs.length, job.job_name, job.scrape_interval]).toEqual([1, 'dataflow-platform', '15s']);
+  const [job, pushed] = scrape_configs;
+  expect([scrape_configs.length, job.job_name, job.scrape_interval]).toEqual([2, 'dataflow-platform', '15s']);
+  expect(pushed.file_sd_configs).toEqual([{ files: ['targets/otel-collector.yml'] }]);
+  expect(readYaml('targets/otel-collector.yml')).toEqual([]);
   expect(job.file_sd_configs).toEqual([{ files: ['targets/dataflow.yml'] }]);
   expect(alerting.alertmanagers).toEqual([{ file_sd_configs: [{ files: ['targets/alertmanager.yml'] }] }]);
   expect(readYaml('targets/dataflow.yml')).toEqual([

@@ -7,6 +7,7 @@ const PAGES = [
   'README.md',
   'CONTRIBUTING.md',
   'CHANGELOG.md',
+  'docs/operations.md',
   'docs/runbooks.md',
   'config/samples/README.md',
   'bench/README.md',
