@@ -114,6 +114,15 @@ describe('docker-compose.yml', () => {
     expect(written('dataflow')).toEqual(JSON.parse(volumes));
   });
 
+  test('builds from files that are there and not ignored', () => {
+    const copied = [...read('Dockerfile').matchAll(/^COPY (?!--from)(.*) \S+$/gm)].flatMap(([, paths]) =>
+      paths!.split(' '),
+    );
+    const [everything, ...kept] = read('.dockerignore').trim().split('\n');
+    expect([everything, kept.sort()]).toEqual(['*', copied.map((path) => `!${path}`).sort()]);
+    expect(copied.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+  });
+
   test('leaves the platform the time that it takes to stop', () => {
     const seconds = Number.parseInt(dataflow?.stop_grace_period ?? '', 10);
     expect(seconds).toBeGreaterThan(setting('runtime.shutdownTimeout'));
