@@ -115,6 +115,12 @@ export const ERRORS = {
     disposition: 'fatal',
     meaning: 'The certificate or the private key of a server cannot be used.',
   },
+  DATAFLOW_ERR_SLO_MISSING: { disposition: 'stop', meaning: 'None of the pipelines has a service-level objective.' },
+  DATAFLOW_ERR_OUTPUT_EXISTS: {
+    disposition: 'stop',
+    meaning: 'A file to be generated exists with another content; nothing was written.',
+  },
+  DATAFLOW_ERR_OUTPUT_UNWRITABLE: { disposition: 'stop', meaning: 'A generated file could not be written.' },
   DATAFLOW_ERR_METRICS_COLLECTION_FAILED: { disposition: 'retry', meaning: 'The metrics could not be collected.' },
 } as const satisfies Record<string, ErrorDefinition>;
 

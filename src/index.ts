@@ -5,11 +5,16 @@ export type { PipelineCommand } from './domain/command.ts';
 export type { PipelineEvent } from './domain/event.ts';
 export type { Json, JsonObject } from './domain/json.ts';
 export type {
+  FreshnessObjective,
+  LatencyObjective,
   PipelineConfig,
   PipelineDefinition,
   RetryPolicy,
   SinkSpec,
+  SloInput,
+  SloSpec,
   SourceSpec,
+  SuccessObjective,
   TransformSpec,
 } from './domain/spec.ts';
 export type {
@@ -46,3 +51,4 @@ export type {
 } from './runtime/connector.ts';
 export type { PipelineListener } from './runtime/environment.ts';
 export type { Journal, JournalEvent, ReadOptions, Snapshot, StoredEvent } from './runtime/journal.ts';
+export { generateSloFiles, type SloFile, type SloFilesOptions, type SloPipeline } from './slo/generate.ts';

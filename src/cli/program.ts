@@ -1,11 +1,13 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { packageVersion } from '../platform/package-version.ts';
+import { DEFAULT_JOB } from '../slo/generate.ts';
 import { checkPipelines } from './check.ts';
 import { EXIT, printFailure } from './failure.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { printEvents, printList, printState } from './inspect.ts';
 import { printMetrics } from './metrics.ts';
 import { runPipelines } from './run.ts';
+import { type GenerateOptions, generateSlo } from './slo.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 
 /**
@@ -65,7 +67,19 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
     .description('every metric: instrument, kind, attributes, Prometheus series, meaning')
     .option('--json', 'one JSON object a line')
     .action((options: { json?: boolean }) => printMetrics(options, terminal));
-  for (const command of program.commands) {
+  program
+    .command('slo')
+    .description('service-level objectives of pipelines')
+    .command('generate')
+    .description('write Prometheus rules, their tests and a Grafana dashboard for the objectives of the pipelines')
+    .argument('<pipelines.yaml...>', 'files of pipelines')
+    .requiredOption('--out <directory>', 'where to write')
+    .option('--job <name>', 'job under which Prometheus scrapes the processes', DEFAULT_JOB)
+    .option('--force', 'overwrite files that exist with another content')
+    .action(async (files: string[], options: GenerateOptions) =>
+      finish(await generateSlo(files, options, globals(), terminal)),
+    );
+  for (const command of program.commands.flatMap((command) => [command, ...command.commands])) {
     command
       .exitOverride()
       .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) });

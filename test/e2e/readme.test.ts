@@ -204,7 +204,7 @@ describe('commands', () => {
   test('every command of the table has run, or prints its answer here', async () => {
     const [, section = ''] = readme.split('<!-- table:commands -->');
     const names = rowsOf(section.split('<!-- /table -->')[0]!.trim()).map(([cell]) => cell!.split(/[ `]/)[2]!);
-    expect(names).toHaveLength(6);
+    expect(names).toHaveLength(7);
     const rest = names.filter((name) => !dataflow.some((command) => command.startsWith(`npx dataflow ${name}`)));
     expect(rest).toEqual(['state', 'metrics']);
     const state = await run('npx', ['dataflow', 'state', 'big-quakes']);

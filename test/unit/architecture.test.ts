@@ -15,6 +15,7 @@ const LAYERS = [
   'telemetry',
   'server',
   'config',
+  'slo',
   'platform',
   'testing',
   'cli',
