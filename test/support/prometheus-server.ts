@@ -16,7 +16,7 @@ export interface RunningPrometheus {
   readonly url: string;
   query(expression: string): Promise<QueryResult[]>;
   /** Asks again until `enough` holds; throws with the last answer when it never does. */
-  waitFor(expression: string, enough?: (result: QueryResult[]) => boolean): Promise<QueryResult[]>;
+  waitFor(expression: string, enough?: (result: QueryResult[]) => boolean, deadlineMs?: number): Promise<QueryResult[]>;
   stop(): Promise<void>;
 }
 
@@ -102,8 +102,12 @@ export async function runPrometheus(
     if (body.status !== 'success') throw new Error(`${expression}: ${body.error}`);
     return body.data.result;
   };
-  const waitFor = async (expression: string, enough = (result: QueryResult[]) => result.length > 0) => {
-    const deadline = performance.now() + 120_000;
+  const waitFor = async (
+    expression: string,
+    enough = (result: QueryResult[]) => result.length > 0,
+    deadlineMs = 120_000,
+  ) => {
+    const deadline = performance.now() + deadlineMs;
     for (;;) {
       let last: string;
       try {
