@@ -16,6 +16,7 @@ const LAYERS = [
   'server',
   'config',
   'slo',
+  'doctor',
   'platform',
   'testing',
   'cli',
