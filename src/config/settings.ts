@@ -1,4 +1,4 @@
-import { OTLP_PROTOCOLS, OTLP_TEMPORALITIES } from '../telemetry/otlp/otlp-config.ts';
+import { OTLP_COMPRESSIONS, OTLP_PROTOCOLS, OTLP_TEMPORALITIES } from '../telemetry/otlp/otlp-config.ts';
 import { DEFAULT_TELEMETRY_CONFIG, HOST_METRICS_GROUPS } from '../telemetry/telemetry-config.ts';
 import {
   actorGroups,
@@ -146,10 +146,17 @@ export const SETTINGS: readonly Setting[] = [
   setting('metrics.otlp.interval', duration, undefined, 'Time between two exports; the tick interval when absent.', [
     'OTEL_METRIC_EXPORT_INTERVAL',
   ]),
-  setting('metrics.otlp.timeout', duration, METRICS.otlp.timeoutMs, 'How long one export may take.', [
+  setting('metrics.otlp.timeout', duration, METRICS.otlp.timeoutMs, 'How long one try at an export may take.', [
     'OTEL_EXPORTER_OTLP_METRICS_TIMEOUT',
     'OTEL_EXPORTER_OTLP_TIMEOUT',
   ]),
+  setting(
+    'metrics.otlp.compression',
+    choice(...OTLP_COMPRESSIONS),
+    METRICS.otlp.compression,
+    'Whether exports are compressed.',
+    ['OTEL_EXPORTER_OTLP_METRICS_COMPRESSION', 'OTEL_EXPORTER_OTLP_COMPRESSION'],
+  ),
   setting(
     'metrics.otlp.temporality',
     choice(...OTLP_TEMPORALITIES),

@@ -5,6 +5,9 @@ export type OtlpProtocol = (typeof OTLP_PROTOCOLS)[number];
 export const OTLP_TEMPORALITIES = ['cumulative', 'delta', 'lowmemory'] as const;
 export type OtlpTemporality = (typeof OTLP_TEMPORALITIES)[number];
 
+export const OTLP_COMPRESSIONS = ['none', 'gzip'] as const;
+export type OtlpCompression = (typeof OTLP_COMPRESSIONS)[number];
+
 /** Pushing metrics to an OTLP receiver; `metrics.otlp` of the configuration file has the same shape. */
 export interface OtlpConfig {
   /** Absent: on when there is an endpoint. */
@@ -15,12 +18,13 @@ export interface OtlpConfig {
    * port, 4318 or 4317.
    */
   readonly endpoint?: string;
-  /** Sent with every export. A value may hold `${NAME}`, which is replaced when the exporter is made. */
+  /** Sent with every export. A value may hold `${NAME}`, which is replaced when the first export is sent. */
   readonly headers: Readonly<Record<string, string>>;
   /** ms between two exports; default: the tick interval. */
   readonly intervalMs?: number;
-  /** ms for one export, the protocol's own retries included. */
+  /** ms for one try at an export. */
   readonly timeoutMs: number;
+  readonly compression: OtlpCompression;
   readonly temporality: OtlpTemporality;
 }
 
@@ -28,6 +32,7 @@ export const DEFAULT_OTLP_CONFIG: OtlpConfig = {
   protocol: 'http/protobuf',
   headers: {},
   timeoutMs: 10_000,
+  compression: 'none',
   temporality: 'cumulative',
 };
 

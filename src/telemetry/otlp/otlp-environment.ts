@@ -1,5 +1,5 @@
 import { parseAttributes, type ReadVariable } from '../environment-text.ts';
-import { OTLP_PROTOCOLS, OTLP_TEMPORALITIES, type OtlpConfig } from './otlp-config.ts';
+import { OTLP_COMPRESSIONS, OTLP_PROTOCOLS, OTLP_TEMPORALITIES, type OtlpConfig } from './otlp-config.ts';
 
 /**
  * The settings that OTEL_* variables hold; what is set for metrics alone wins. To the endpoint of all signals the path
@@ -28,6 +28,7 @@ export function readOtlpVariables(read: ReadVariable): Partial<OtlpConfig> {
     headers: general === undefined && own === undefined ? undefined : { ...general, ...own },
     intervalMs: read('OTEL_METRIC_EXPORT_INTERVAL', parseMs, MS),
     timeoutMs: either('TIMEOUT', parseMs, MS),
+    compression: either('COMPRESSION', oneOf(OTLP_COMPRESSIONS), OTLP_COMPRESSIONS.join(' or ')),
     temporality: read(
       'OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE',
       oneOf(OTLP_TEMPORALITIES),

@@ -122,6 +122,8 @@ describe('environment', () => {
     OTEL_METRIC_EXPORT_INTERVAL: ['500', 500],
     OTEL_EXPORTER_OTLP_METRICS_TIMEOUT: ['700', 700],
     OTEL_EXPORTER_OTLP_TIMEOUT: ['700', 700],
+    OTEL_EXPORTER_OTLP_METRICS_COMPRESSION: ['gzip', 'gzip'],
+    OTEL_EXPORTER_OTLP_COMPRESSION: ['GZIP', 'gzip'],
     OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: ['Delta', 'delta'],
   };
   const documented = SETTINGS.flatMap(({ key, env }) => env.map((name) => [name, key] as const));
