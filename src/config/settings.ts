@@ -133,7 +133,7 @@ export const SETTINGS: readonly Setting[] = [
     'metrics.otlp.endpoint',
     endpoint,
     undefined,
-    'Where to: a URL, to which `v1/metrics` is added over http when it has no path; localhost on port 4318 or 4317 when pushing is enabled without one.',
+    'Where to: a URL, to which `v1/metrics` is added over http when it ends with its host or port; localhost on port 4318 or 4317 when pushing is enabled without one.',
     ['OTEL_EXPORTER_OTLP_METRICS_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT'],
   ),
   setting(

@@ -14,8 +14,8 @@ export interface OtlpConfig {
   readonly enabled?: boolean;
   readonly protocol: OtlpProtocol;
   /**
-   * An http(s) URL; over http `v1/metrics` is appended to one without a path. Default: localhost on the protocol's own
-   * port, 4318 or 4317.
+   * An http(s) URL; over http `v1/metrics` is appended to one that ends with its host or port, while a path, `/` too, is
+   * taken as it is. Default: localhost on the protocol's own port, 4318 or 4317.
    */
   readonly endpoint?: string;
   /** Sent with every export. A value may hold `${NAME}`, which is replaced when the first export is sent. */
@@ -49,6 +49,19 @@ const DEFAULT_ENDPOINT: Readonly<Record<OtlpProtocol, string>> = {
 export function otlpUrl({ protocol, endpoint = DEFAULT_ENDPOINT[protocol] }: OtlpConfig): string {
   const url = new URL(endpoint);
   if (protocol === 'grpc') return `${url.protocol}//${url.host}`;
-  if (url.pathname === '/') url.pathname = '/v1/metrics';
+  if (!/^[a-z]+:\/\/[^/?#]+\//i.test(endpoint.trim())) url.pathname = '/v1/metrics';
   return url.href;
+}
+
+/** An http or https URL, as it was written, without user name or password, which would be shown; undefined otherwise. */
+export function parseEndpoint(text: string): string | undefined {
+  const trimmed = text.trim();
+  if (!/^https?:\/\/[^/]/i.test(trimmed) || !URL.canParse(trimmed)) return undefined;
+  const { username, password } = new URL(trimmed);
+  return username === '' && password === '' ? trimmed : undefined;
+}
+
+/** Whether both protocols can carry the header. */
+export function isSendable(name: string, value: string): boolean {
+  return /^[\w!#$%&'*+.^`|~-]+$/.test(name) && /^[\t\x20-\x7e]*$/.test(value);
 }

@@ -115,7 +115,7 @@ describe('environment', () => {
     OTEL_METRICS_EXPORTER: ['prometheus,otlp', true],
     OTEL_EXPORTER_OTLP_METRICS_PROTOCOL: ['grpc', 'grpc'],
     OTEL_EXPORTER_OTLP_PROTOCOL: ['grpc', 'grpc'],
-    OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: ['http://h:1/x', 'http://h:1/x'],
+    OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: ['http://h:1', 'http://h:1/'],
     OTEL_EXPORTER_OTLP_ENDPOINT: ['https://h/otlp/', 'https://h/otlp/v1/metrics'],
     OTEL_EXPORTER_OTLP_METRICS_HEADERS: ['a=b%20c', { a: 'b c' }],
     OTEL_EXPORTER_OTLP_HEADERS: ['a=b', { a: 'b' }],
