@@ -234,7 +234,7 @@ export const SETTINGS: readonly Setting[] = [
     'metrics.resource',
     textMap,
     METRICS.resource,
-    'Further resource attributes, such as `deployment.environment`.',
+    'Further resource attributes, such as `deployment.environment`. Where metrics are pushed, `service.instance.id` is a random UUID of each process unless it is given here.',
     ['OTEL_RESOURCE_ATTRIBUTES'],
   ),
   setting(

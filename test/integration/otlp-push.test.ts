@@ -30,12 +30,13 @@ function pushing(
   endpoint: string,
   otlp: TelemetryOverrides['otlp'] = {},
   env: Record<string, string> = {},
+  resource: Record<string, string> = {},
 ): { telemetry: Telemetry; reporter: PipelineMetricsReporter } {
   const config = mergeTelemetryConfig(DEFAULT_TELEMETRY_CONFIG, {
     runtime: { enabled: false },
     process: { enabled: false },
     host: { groups: [] },
-    resource: { team: 'data' },
+    resource: { team: 'data', ...resource },
     otlp: { endpoint, intervalMs: HOUR_MS, ...otlp },
   });
   const telemetry = createTelemetry({ config, env });
@@ -127,6 +128,31 @@ describe.each(protocols)('over %s', (protocol, open) => {
     reporter.recordBatchProcessed('pipeline-123', 1, 0, 1);
     await telemetry.shutdown();
   });
+});
+
+test('each process that pushes has an id of its own, unless one is given', async () => {
+  const receiver = await receiving(httpReceiver);
+  const started = [
+    pushing(receiver.url),
+    pushing(receiver.url),
+    pushing(receiver.url, {}, {}, { 'service.instance.id': 'a' }),
+  ];
+  for (const { telemetry, reporter } of started) {
+    reporter.recordBatchProcessed('pipeline-123', 1, 0, 1);
+    await telemetry.shutdown();
+  }
+  const ids = receiver.exports.map(({ resource }) => String(resource['service.instance.id']));
+  expect(ids[2]).toBe('a');
+  expect(ids[0]).not.toBe(ids[1]);
+  for (const id of ids.slice(0, 2))
+    expect(id).toMatch(/^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/);
+});
+
+test('who only scrapes is shown no such id', async () => {
+  const config = mergeTelemetryConfig(DEFAULT_TELEMETRY_CONFIG, { host: { groups: [] } });
+  const telemetry = createTelemetry({ config });
+  closing.push(() => telemetry.shutdown());
+  expect((await telemetry.collect()).resource.attributes).not.toHaveProperty(['service.instance.id']);
 });
 
 test('an export that the backend refuses for good is given up, and the next one goes out', async () => {
