@@ -192,7 +192,7 @@ export const SETTINGS: readonly Setting[] = [
     'metrics.filter.include',
     textList,
     METRICS.filter.include,
-    'Globs of instrument names to export; empty = all.',
+    'Globs of instrument names to record; empty = all.',
   ),
   setting(
     'metrics.filter.exclude',
@@ -241,7 +241,7 @@ export const SETTINGS: readonly Setting[] = [
     'metrics.seriesLimit',
     COUNT,
     METRICS.seriesLimit,
-    'Attribute sets of one instrument; what exceeds it shares one overflow series.',
+    'Pipelines whose series an instrument holds; what is recorded of further ones shares one overflow series.',
   ),
 
   setting('runtime.mailboxLimit', COUNT, 1_000, 'Commands that may wait for one pipeline; more are refused.'),
