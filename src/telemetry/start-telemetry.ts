@@ -162,11 +162,12 @@ function ownTelemetry(options: TelemetryOptions): Telemetry {
   });
 
   const scrapeNow = async (): Promise<Scrape> => {
-    const [{ resourceMetrics, errors }] = await Promise.all([
+    const [{ resourceMetrics, errors }, ownErrors] = await Promise.all([
       reader.collect({ timeoutMillis: collectTimeoutMs }),
       engine.observe(collectTimeoutMs),
     ]);
-    if (errors.length > 0) throw errors[0];
+    const failures = [...errors, ...ownErrors];
+    if (failures.length > 0) throw failures[0];
     const { resource, scopeMetrics } = withWanted(resourceMetrics, wanted);
     collectedSeries = countSeries(scopeMetrics) + engine.size;
     return { resource, scopeMetrics, families: engine.families() };

@@ -1,4 +1,8 @@
-import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { METER_NAME } from '../../src/metrics/names.ts';
 import { PipelineMetricsReporter } from '../../src/metrics/reporter.ts';
 import { createTelemetry, type Telemetry } from '../../src/telemetry/start-telemetry.ts';
@@ -128,6 +132,39 @@ describe.each(protocols)('over %s', (protocol, open) => {
     reporter.recordBatchProcessed('pipeline-123', 1, 0, 1);
     await telemetry.shutdown();
   });
+});
+
+describe('over TLS', () => {
+  let folder = '';
+  let tls: { cert: string; key: string };
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'dataflow-otlp-'));
+    const [cert, key] = [join(folder, 'tls.crt'), join(folder, 'tls.key')];
+    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
+    const options = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
+    execFileSync('openssl', ['req', '-x509', ...options, ...subject, '-keyout', key, '-out', cert], {
+      stdio: 'ignore',
+    });
+    tls = { cert: await readFile(cert, 'utf8'), key: await readFile(key, 'utf8') };
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  test.each(protocols)(
+    '%s: a certificate that a variable names is trusted, no other one is',
+    async (protocol, open) => {
+      const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
+      const receiver = await receiving(() => open({ tls }));
+      const env = { OTEL_EXPORTER_OTLP_CERTIFICATE: join(folder, 'tls.crt') };
+      for (const variables of [{}, { OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE: join(folder, 'nowhere.crt') }, env]) {
+        const { telemetry, reporter } = pushing(receiver.url, { protocol }, variables);
+        reporter.recordBatchProcessed('pipeline-123', 1, 0, 1);
+        await telemetry.shutdown();
+        expect(receiver.exports).toHaveLength(variables === env ? 1 : 0);
+      }
+      expect(JSON.stringify(warn.mock.calls)).toContain('nowhere.crt');
+    },
+  );
 });
 
 test('each process that pushes has an id of its own, unless one is given', async () => {

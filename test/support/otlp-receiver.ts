@@ -168,7 +168,7 @@ export async function httpReceiver(
   });
 }
 
-export async function grpcReceiver(): Promise<OtlpReceiver> {
+export async function grpcReceiver(options: { tls?: { cert: string; key: string } } = {}): Promise<OtlpReceiver> {
   const state = new Taken();
   const server = new Server();
   const identity = (bytes: Buffer): Buffer => bytes;
@@ -195,12 +195,18 @@ export async function grpcReceiver(): Promise<OtlpReceiver> {
     },
   } as never);
   const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+    server.bindAsync('127.0.0.1:0', credentialsOf(options.tls), (error, bound) =>
       error === null ? resolve(bound) : reject(error),
     ),
   );
   return Object.assign(state, {
-    url: `http://127.0.0.1:${port}`,
+    url: `${options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
     close: async () => server.forceShutdown(),
   });
+}
+
+function credentialsOf(tls: { cert: string; key: string } | undefined): ServerCredentials {
+  if (tls === undefined) return ServerCredentials.createInsecure();
+  const pair = { cert_chain: Buffer.from(tls.cert), private_key: Buffer.from(tls.key) };
+  return ServerCredentials.createSsl(null, [pair]);
 }
