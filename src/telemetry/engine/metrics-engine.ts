@@ -196,7 +196,10 @@ export class MetricsEngine implements MeterProvider {
       descriptor: { scope, name, description, unit, valueType, instrumentType },
       limit: plan.limit ?? (typeof seriesLimit === 'number' ? seriesLimit : seriesLimit(request.name)),
       onOverflow: () => {
-        this.#warnOnce(`overflow ${name}`, `${name} has reached its limit of series; further ones share one series.`);
+        this.#warnOnce(
+          `overflow ${name}`,
+          `${name} has reached its limit of series; further ones share one series. Raise metrics.seriesLimit, or remove pipelines that are no longer needed.`,
+        );
         onOverflow?.(name);
       },
     };
