@@ -46,6 +46,7 @@ export class ExportQueue {
   #failures = 0;
   #saidPartial = false;
   #wait: { readonly timer: Timer; readonly end: () => void } | undefined;
+  #isClosed = false;
   /** ms for an export while closing. */
   #closingTimeoutMs: number | undefined;
 
@@ -89,7 +90,11 @@ export class ExportQueue {
     await Promise.race([this.#draining, deadline]);
     timer?.cancel();
     const left = this.#waiting.splice(0).length;
-    if (left > 0) processWarning(`${left} exports of metrics did not reach ${this.#options.target} before the end.`);
+    if (left > 0) {
+      const what = left === 1 ? '1 export' : `${left} exports`;
+      processWarning(`${what} of metrics did not reach ${this.#options.target} before the end.`);
+    }
+    this.#isClosed = true;
     // An export in progress ends with it.
     this.#sender?.then((sender) => sender.close()).catch(() => {});
   }
@@ -97,15 +102,18 @@ export class ExportQueue {
   async #drain(): Promise<void> {
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
       const delivery = await this.#send(next);
+      if (this.#isClosed) return;
       if (delivery.status === 'failed') {
-        this.#warn(delivery.reason, 'They are kept and sent again');
-        if (this.#closingTimeoutMs !== undefined) return;
+        const isLast = this.#closingTimeoutMs !== undefined;
+        this.#warn(delivery.reason, isLast ? 'They are lost' : 'They are kept and sent again');
+        if (isLast) return;
         await this.#pause(delivery.retryAfterMs);
         continue;
       }
       // It may have been pushed out meanwhile.
       if (this.#waiting[0] === next) this.#forgetFirst();
-      if (delivery.status === 'refused') this.#warn(delivery.reason, 'The backend refuses them');
+      if (delivery.status === 'refused')
+        this.#warn(delivery.reason, 'The backend refuses them: check the settings metrics.otlp');
       else this.#taken(delivery.partial);
     }
   }

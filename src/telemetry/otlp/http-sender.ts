@@ -87,8 +87,14 @@ export class HttpSender implements OtlpSender {
         resolve(delivery);
       };
       this.#inProgress.add(request);
-      request.on('error', (error) => end({ status: 'failed', reason: error.message || (codeOf(error) ?? error.name) }));
-      request.on('response', (response) => this.#read(response, end));
+      let isAnswered = false;
+      request.on('error', (error) => {
+        if (!isAnswered) end({ status: 'failed', reason: error.message || (codeOf(error) ?? error.name) });
+      });
+      request.on('response', (response) => {
+        isAnswered = true;
+        this.#read(response, end);
+      });
       request.end(body);
     });
   }
@@ -117,7 +123,7 @@ export class HttpSender implements OtlpSender {
     });
     // The status has been heard: that the rest of the answer got lost does not make the export another one.
     response.on('error', finish);
-    response.on('end', finish);
+    response.on('close', finish);
   }
 }
 

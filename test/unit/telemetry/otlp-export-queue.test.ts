@@ -196,7 +196,7 @@ test('closing ends a wait, sends once more, and gives up at the first failure (R
   expect(backend.sent).toHaveLength(2);
   expect(backend.timeouts).toEqual([10_000, 100]);
   expect([exports.size, backend.closed]).toEqual([0, 1]);
-  expect(String(warn.mock.calls.at(-1)?.[0])).toContain('1 exports of metrics did not reach http://backend');
+  expect(String(warn.mock.calls.at(-1)?.[0])).toContain('1 export of metrics did not reach http://backend');
   expect(JSON.stringify(warn.mock.calls)).not.toContain('abcdefgh12345678');
 });
 
@@ -209,4 +209,8 @@ test('closing does not wait longer than it may for a backend that is silent (R4)
   waits.find(({ delayMs }) => delayMs === 100)?.callback();
   await closing;
   expect(backend.closed).toBe(1);
+  const said = warn.mock.calls.length;
+  // What ends with the closed connection is no outage that anyone must hear of.
+  await backend.answer(FAILED);
+  expect(warn).toHaveBeenCalledTimes(said);
 });

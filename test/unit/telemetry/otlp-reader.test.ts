@@ -52,7 +52,7 @@ test('shutdown waits four and a half seconds for a silent backend, and no longer
   await ending;
   // What is sent last may not outlive the shutdown either.
   expect(timeouts).toEqual([2500]);
-  expect(String(warn.mock.calls.at(-1)?.[0])).toContain('1 exports of metrics did not reach http://backend:4318');
+  expect(String(warn.mock.calls.at(-1)?.[0])).toContain('1 export of metrics did not reach http://backend:4318');
 });
 
 test('shutdown does not wait for a callback that never settles (R3)', async () => {

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -183,6 +184,25 @@ test('an answer that is huge, cut off or no protobuf does not matter: the status
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     }
+  }
+});
+
+test('a success whose rest never comes is a success: the export must not count twice', async () => {
+  const server: Server = createServer((request, response) => {
+    request.resume().on('end', () => response.writeHead(200).write('x'));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const sender = new HttpSender({ ...common, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` });
+  // The head has arrived, and then the waiting ends.
+  const giveUp = () => void setImmediate(() => sender.close());
+  subscribe('http.client.response.finish', giveUp);
+  try {
+    expect(await sender.send(metrics, LONG_MS)).toEqual({ status: 'taken' });
+  } finally {
+    unsubscribe('http.client.response.finish', giveUp);
+    sender.close();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
   }
 });
 
