@@ -50,11 +50,7 @@ export async function loadConfig(input: LoadConfigInput = {}): Promise<Config> {
   const fromOptions = readTree(input.options, options);
   problems.push(...options.problems);
   const fromEnvironment = readEnvironment(env, problems);
-  if (problems.length > 0) throw invalid(problems);
-  const config = build(path ?? null, [fromFile, fromEnvironment, fromOptions]);
-  const halves = missingHalves(config);
-  if (halves.length > 0) throw invalid(halves);
-  return config;
+  return complete(build(path ?? null, [fromFile, fromEnvironment, fromOptions]), problems);
 }
 
 /**
@@ -70,11 +66,15 @@ export function metricsConfigOf(
   const fromOptions = readTree({ metrics: options }, check);
   const metrics = telemetryConfigFromEnvironment(env);
   const found = [...problems, ...check.problems, ...(metrics.problems ?? [])];
-  if (found.length > 0) throw invalid(found);
-  const config = build(null, [metricsValues(metrics.overrides), fromOptions]);
-  const halves = missingHalves(config);
-  if (halves.length > 0) throw invalid(halves);
-  return config.metrics;
+  return complete(build(null, [metricsValues(metrics.overrides), fromOptions]), found).metrics;
+}
+
+/** The configuration, unless there is a problem in it; bad values have left no value behind. */
+function complete(config: Config, problems: readonly Problem[]): Config {
+  const isSaid = ({ path }: Problem): boolean => problems.some((problem) => problem.path === path);
+  const all = [...problems, ...missingHalves(config).filter((half) => !isSaid(half))];
+  if (all.length > 0) throw invalid(all);
+  return config;
 }
 
 /** Settings that mean nothing without each other. */

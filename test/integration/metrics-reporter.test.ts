@@ -147,6 +147,7 @@ describe('MetricsReporter on its own', () => {
       'meterProvider',
       'metrics.fliter',
       'metrics.otlp.headers',
+      'metrics.prometheus.auth.basic.password',
       'metrics.prometheus.port',
       'metrics.tickInterval',
       'port',
