@@ -18,6 +18,8 @@ import type { IAttributesProcessor } from '@opentelemetry/sdk-metrics';
 import type { Stream } from './streams.ts';
 import { processed } from './views.ts';
 
+const INFINITY = Number.POSITIVE_INFINITY;
+
 export type Refuse = (instrument: string, value: unknown) => void;
 
 /** Where the measurements of one instrument go. */
@@ -66,29 +68,29 @@ abstract class Instrument {
 }
 
 export class EngineCounter extends Instrument implements Counter {
-  add(value: number, attributes?: Attributes, context?: Context): void {
-    if (value >= 0 && value < Number.POSITIVE_INFINITY) this.sink.record(value, attributes, context);
+  add(value: number, attributes?: Attributes): void {
+    if (value >= 0 && value < INFINITY) this.sink.record(value, attributes);
     else this.refuse(value);
   }
 }
 
 export class EngineUpDownCounter extends Instrument implements UpDownCounter {
-  add(value: number, attributes?: Attributes, context?: Context): void {
-    if (Number.isFinite(value)) this.sink.record(value, attributes, context);
+  add(value: number, attributes?: Attributes): void {
+    if (Number.isFinite(value)) this.sink.record(value, attributes);
     else this.refuse(value);
   }
 }
 
 export class EngineGauge extends Instrument implements Gauge {
-  record(value: number, attributes?: Attributes, context?: Context): void {
-    if (Number.isFinite(value)) this.sink.record(value, attributes, context);
+  record(value: number, attributes?: Attributes): void {
+    if (Number.isFinite(value)) this.sink.record(value, attributes);
     else this.refuse(value);
   }
 }
 
 export class EngineHistogram extends Instrument implements Histogram {
   record(value: number, attributes?: Attributes, context?: Context): void {
-    if (value >= 0 && value < Number.POSITIVE_INFINITY) this.sink.record(value, attributes, context);
+    if (value >= 0 && value < INFINITY) this.sink.record(value, attributes, context);
     else this.refuse(value);
   }
 }

@@ -8,6 +8,7 @@
  * R4 What attributes may be made of is bounded: labels are guarded, and so is the number of different key sets.
  */
 import type { Attributes, AttributeValue } from '@opentelemetry/api';
+import { PAGE_MASK, PAGE_SHIFT } from './column.ts';
 import {
   type GuardedKeys,
   guardKeys,
@@ -42,9 +43,13 @@ export class SeriesRegistry {
   readonly #plans = new Map<string, Plan>();
   readonly #keyOf = new Map<string, string>();
   readonly #schemaOf = new Map<string, Schema>();
-  // One event records to many instruments with one object: the last one is found without a look-up.
+  // One event records to many instruments with one object: the last one, and the place of its row in every column, are
+  // found without a look-up.
   lastAttributes: Attributes = {};
   lastSeries: EngineSeries | undefined;
+  lastSchema: Schema | undefined;
+  lastPage = 0;
+  lastSlot = 0;
   #ordinal = 0;
 
   constructor(options: SeriesRegistryOptions) {
@@ -63,6 +68,9 @@ export class SeriesRegistry {
     if (series === undefined || series.row < 0) return undefined;
     this.lastAttributes = attributes;
     this.lastSeries = series;
+    this.lastSchema = series.schema;
+    this.lastPage = series.row >>> PAGE_SHIFT;
+    this.lastSlot = series.row & PAGE_MASK;
     return series;
   }
 
