@@ -73,16 +73,16 @@ describe('MetricsReporter on its own', () => {
   });
 
   test('init twice is one init; before init and after shutdown a record is a no-op', async () => {
-    MetricsReporter.recordBatchProcessed('early', 1, 0, 1);
+    MetricsReporter.recordBatchProcessed('before-init', 1, 0, 1);
     const port = await freePort();
     const options = { env: {}, metrics: { prometheus: { port } } };
     const first = MetricsReporter.init(options);
     expect(MetricsReporter.init(options)).toBe(first);
     await first;
     const text = JSON.stringify([...(await scrape(port)).values()]);
-    expect(text).not.toContain('early');
+    expect(text).not.toContain('before-init');
     await Promise.all([MetricsReporter.shutdown(), MetricsReporter.shutdown()]);
-    MetricsReporter.recordBatchProcessed('late', 1, 0, 1);
+    MetricsReporter.recordBatchProcessed('after-shutdown', 1, 0, 1);
     await expect(fetch(`http://127.0.0.1:${port}/metrics`)).rejects.toThrow();
 
     const again = MetricsReporter.init(options);
@@ -90,7 +90,7 @@ describe('MetricsReporter on its own', () => {
     await again;
     const families = await scrape(port);
     expect(sampleValue(families, 'dataflow_batches_processed_total', { pipeline_id: 'again' })).toBe(1);
-    expect(JSON.stringify([...families.values()])).not.toContain('late');
+    expect(JSON.stringify([...families.values()])).not.toContain('after-shutdown');
   });
 
   test('a shutdown right after init leaves nothing', async () => {
