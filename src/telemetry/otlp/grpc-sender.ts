@@ -3,6 +3,8 @@
  *
  * R1 One call for each export: what may pass is reported with the pause that the backend asks for, and whoever called
  *    tries again.
+ * R2 The library keeps the process alive while a call is in progress, so a process that is not shut down ends after the
+ *    timeout of one export at the latest.
  */
 import { Client, type ClientUnaryCall, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
