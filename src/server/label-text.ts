@@ -13,13 +13,16 @@ export function histogramLabels(series: Series): string {
   return Object.hasOwn(series.attributes, 'le') ? labelText(series.attributes, true) : seriesLabels(series);
 }
 
-/** Keys that become one label name share it, their values joined in the order of the keys. */
+/**
+ * Keys that become one label name share it, their values joined in the order of the keys. To Prometheus an empty value means
+ * the same as no label, so it is left out: two series must not differ in that alone.
+ */
 export function labelText(attributes: Attributes, reservesLe = false): string {
   const labels = new Map<string, string>();
   let clash = false;
   for (const [key, value] of Object.entries(attributes)) {
     const name = nameOf(key, reservesLe);
-    if (name === undefined || value === undefined || value === null) continue;
+    if (name === undefined || isNothing(value)) continue;
     clash ||= labels.has(name);
     labels.set(name, valueText(value));
   }
@@ -40,10 +43,14 @@ function clashingLabelText(attributes: Attributes, reservesLe: boolean): string 
   for (const key of Object.keys(attributes).sort()) {
     const name = nameOf(key, reservesLe);
     const value = attributes[key];
-    if (name === undefined || value === undefined || value === null) continue;
+    if (name === undefined || isNothing(value)) continue;
     joined[name] = Object.hasOwn(joined, name) ? `${joined[name]};${valueText(value)}` : valueText(value);
   }
   return labelText(joined);
+}
+
+function isNothing(value: Attributes[string] | null): value is undefined {
+  return value === undefined || value === null || value === '';
 }
 
 function nameOf(key: string, reservesLe: boolean): string | undefined {

@@ -237,19 +237,23 @@ describe('commands', () => {
 
 describe('YAML', () => {
   test('each block is pipelines, settings or a Prometheus configuration', () => {
-    expect(samples.map(({ value }) => Object.keys(value)).sort()).toEqual([
-      ['metrics'],
-      ['pipelines'],
-      ['scrape_configs'],
-    ]);
+    const kinds = samples.map(({ value }) => Object.keys(value).join());
+    expect([...new Set(kinds)].sort()).toEqual(['metrics', 'pipelines', 'scrape_configs']);
+    expect(kinds.filter((kind) => kind !== 'metrics')).toHaveLength(2);
   });
 
-  test('the settings are valid', async () => {
-    const { code } = samples.find(({ value }) => value.metrics !== undefined)!;
-    await writeFile(join(tree, 'settings.yaml'), code);
-    const checked = await run('npx', ['dataflow', '-c', 'settings.yaml', 'check', 'big-quakes.yaml']);
-    expect(checked.stdout).toMatch(/^ok /);
-  });
+  test.each(samples.filter(({ value }) => value.metrics !== undefined))(
+    'the settings at line $line are valid',
+    async ({ code }) => {
+      await writeFile(join(tree, 'settings.yaml'), code);
+      const names = [...code.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name!);
+      const checked = await execute('npx', ['dataflow', '-c', 'settings.yaml', 'check', 'big-quakes.yaml'], {
+        cwd: tree,
+        env: { ...env, ...Object.fromEntries(names.map((name) => [name, 'x'])) },
+      });
+      expect(checked.stdout).toMatch(/^ok /);
+    },
+  );
 
   test('the specification names keys that exist', async () => {
     const { code } = samples.find(({ value }) => value.pipelines !== undefined)!;

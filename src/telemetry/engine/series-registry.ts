@@ -111,12 +111,17 @@ export class SeriesRegistry {
     if (series.points === 0) this.#forget(series);
   }
 
-  /** Every series that has all of these attributes, with values of the same text. Cheap where the owner is among them. */
+  /**
+   * Every series that has all of these attributes, with values of the same text; none where one of them is no value, since
+   * no series has it. Cheap where the owner is among them.
+   */
   matching(attributes: Attributes): EngineSeries[] {
-    const wanted = Object.entries(attributes).flatMap(([key, raw]) => {
+    const wanted: (readonly [key: string, text: string])[] = [];
+    for (const [key, raw] of Object.entries(attributes)) {
       const value = guardValue(raw);
-      return value === undefined ? [] : [[key, valueText(value)] as const];
-    });
+      if (value === undefined) return [];
+      wanted.push([key, valueText(value)]);
+    }
     const owner = wanted.find(([key]) => key === this.#options.owner)?.[1];
     return this.schemas.flatMap((schema) => {
       if (!wanted.every(([key]) => schema.keys.includes(key))) return [];
