@@ -100,6 +100,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
       batchTimeoutMs: integer,
       operationTimeoutMs: integer,
       onInterrupt: choice('finish', 'abort'),
+      slo: { type: 'object' },
     },
     required: ['sink'],
   },
