@@ -3,6 +3,7 @@ export const UNKNOWN = '–';
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const oneDigit = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
+const twoDigits = new Intl.NumberFormat('en', { maximumFractionDigits: 2 });
 const significant = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
 
@@ -39,7 +40,8 @@ export function formatMs(ms: number | Unknown): string {
 export const formatSeconds = (seconds: number | Unknown): string => formatMs(known(seconds) ? seconds * 1000 : null);
 
 export function formatPercent(ratio: number | Unknown): string {
-  return known(ratio) ? `${oneDigit.format(ratio * 100)} %` : UNKNOWN;
+  if (!known(ratio)) return UNKNOWN;
+  return `${(Math.abs(ratio) < 0.1 ? twoDigits : oneDigit).format(ratio * 100)} %`;
 }
 
 const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];

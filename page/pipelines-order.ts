@@ -17,10 +17,15 @@ const VALUES: Readonly<Record<Exclude<SortKey, 'name'>, (pipeline: PipelineSumma
   state: ({ state }) => URGENCY[state],
   throughput: ({ throughputPerSecond }) => throughputPerSecond,
   p95: ({ p95Ms }) => p95Ms,
-  errors: ({ recordsFailed, batchesFailed }) => recordsFailed + batchesFailed,
+  errors: errorsOf,
   lag: ({ lagRecords }) => lagRecords,
   lastBatch: ({ lastBatchAt }) => (lastBatchAt === null ? null : Date.parse(lastBatchAt)),
 };
+
+/** Records refused and attempts failed. */
+export function errorsOf({ recordsFailed, batchesFailed }: PipelineSummary): number {
+  return recordsFailed + (batchesFailed ?? 0);
+}
 
 /** A new list in this order; what is not known comes last either way, equals are in the order of their names. */
 export function sorted(pipelines: Iterable<PipelineSummary>, { key, descending }: Order): PipelineSummary[] {
@@ -43,7 +48,8 @@ export function matches(pipeline: PipelineSummary, words: readonly string[], sta
   if (states.size > 0 && !states.has(pipeline.state)) return false;
   if (words.length === 0) return true;
   const { id, name, description, sourceType, sinkType, lastError } = pipeline;
-  const text = `${id} ${name} ${description} ${sourceType} ${sinkType} ${lastError?.code ?? ''}`.toLowerCase();
+  const text =
+    `${id} ${name} ${description} ${sourceType ?? ''} ${sinkType ?? ''} ${lastError?.code ?? ''}`.toLowerCase();
   return words.every((word) => text.includes(word));
 }
 
@@ -54,7 +60,7 @@ export function concern(pipeline: PipelineSummary): number {
   const { state, batchesFailed, batchesProcessed, recordsFailed, recordsProcessed, lagRecords } = pipeline;
   if (state === 'failed') return 100;
   const share = (bad: number, good: number): number => (bad === 0 ? 0 : bad / (bad + good));
-  const errors = 40 * share(batchesFailed, batchesProcessed) + 30 * share(recordsFailed, recordsProcessed);
+  const errors = 40 * share(batchesFailed ?? 0, batchesProcessed) + 30 * share(recordsFailed, recordsProcessed);
   const lag = lagRecords !== null && lagRecords > 0 ? Math.min(10, Math.log10(lagRecords + 1)) : 0;
   return errors + (state === 'paused' ? 15 : 0) + (state === 'running' ? lag : 0);
 }

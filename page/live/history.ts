@@ -6,9 +6,13 @@ export type Column = readonly (number | null)[];
 export interface Table {
   readonly times: readonly number[];
   readonly columns: Readonly<Record<string, Column>>;
+  /** s; points of the same slot of this length share a row. */
+  readonly slotSeconds: number;
+  /** How many points the last row is the mean of. */
+  readonly weight: number;
 }
 
-export const EMPTY_TABLE: Table = { times: [], columns: {} };
+export const EMPTY_TABLE: Table = { times: [], columns: {}, slotSeconds: 10, weight: 0 };
 
 const HOUR_SECONDS = 3600;
 
@@ -17,28 +21,41 @@ export function tableOf(history: History): Table {
   for (const [name, column] of Object.entries(history)) {
     if (name !== 'times' && Array.isArray(column)) columns[name] = column as Column;
   }
-  return { times: history.times, columns };
+  return {
+    times: history.times,
+    columns,
+    slotSeconds: history.intervalSeconds,
+    weight: history.times.length > 0 ? 1 : 0,
+  };
 }
 
 /**
- * The table with one more point and without what is older than an hour. A point of a time that is there already takes
- * its place; one that comes before the last is dropped.
+ * The table with one more point and without what is older than an hour. Points of one slot become one row, their mean
+ * at the time of the last; a point that comes before the last row is dropped.
  */
 export function append(table: Table, point: NonNullable<Tick['point']>): Table {
-  const last = table.times.at(-1);
+  const { times, slotSeconds } = table;
+  const last = times.at(-1);
   if (last !== undefined && point.time < last) return table;
-  const kept = last === point.time ? table.times.length - 1 : table.times.length;
-  const oldest = point.time - HOUR_SECONDS;
-  const found = table.times.findIndex((time) => time >= oldest);
+  const slot = (time: number): number => Math.floor(time / slotSeconds);
+  const shared = last !== undefined && slot(last) === slot(point.time);
+  const weight = shared ? table.weight : 0;
+  const kept = shared ? times.length - 1 : times.length;
+  const found = times.findIndex((time) => time >= point.time - HOUR_SECONDS);
   const from = found === -1 ? kept : Math.min(found, kept);
   const names = new Set([...Object.keys(table.columns), ...Object.keys(point)]);
   names.delete('time');
   const columns: Record<string, Column> = {};
   for (const name of names) {
-    const old = table.columns[name] ?? new Array<null>(table.times.length).fill(null);
-    columns[name] = [...old.slice(from, kept), point[name] ?? null];
+    const old = table.columns[name] ?? new Array<null>(times.length).fill(null);
+    columns[name] = [...old.slice(from, kept), mean(old[kept] ?? null, weight, point[name] ?? null)];
   }
-  return { times: [...table.times.slice(from, kept), point.time], columns };
+  return { times: [...times.slice(from, kept), point.time], columns, slotSeconds, weight: weight + 1 };
+}
+
+function mean(before: number | null, weight: number, value: number | null): number | null {
+  if (before === null || weight === 0) return value;
+  return value === null ? before : (before * weight + value) / (weight + 1);
 }
 
 export interface Statistics {

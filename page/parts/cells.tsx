@@ -6,11 +6,14 @@ interface CellProps {
   readonly children?: ComponentChildren;
 }
 
-/** A cell of a row of `VirtualRows`. */
+/**
+ * A cell of a row of `VirtualRows`. A new text is a new element: text that stands at the right and gets longer would
+ * count as a shift of the layout.
+ */
 export function Cell({ class: name = '', title, children }: CellProps) {
   return (
     <div class={`cell ${name}`} role="cell" title={title}>
-      {children}
+      {typeof children === 'string' ? <span key={children}>{children}</span> : children}
     </div>
   );
 }

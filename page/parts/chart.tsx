@@ -19,24 +19,38 @@ export interface ChartProps {
   readonly format: (value: number | null) => string;
   /** What the scale reaches at least, so that noise near 0 does not look like a mountain. */
   readonly reach?: number;
+  /** True where the scale goes in steps of 1024. */
+  readonly binary?: boolean;
 }
 
 const HEIGHT = 168;
+const BINARY_STEPS = Array.from({ length: 50 }, (_, power) => 2 ** power);
 const FONT = '11px system-ui, sans-serif';
 
-function options({ lines, format, reach = 0 }: ChartProps, width: number, onCursor: (index: number | null) => void) {
+function options(
+  { lines, format, reach = 0, binary = false }: ChartProps,
+  width: number,
+  onCursor: (index: number | null) => void,
+) {
   const axis = { stroke: () => colour('muted'), font: FONT, ticks: { show: false } };
   const grid = { stroke: () => colour('grid'), width: 1 };
   return {
     width,
     height: HEIGHT,
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 18, 0, 0],
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
     scales: { y: { range: (_chart, _low, high) => [0, Math.max(reach, (high ?? 0) * 1.08)] } },
     axes: [
       { ...axis, grid: { show: false }, size: 22, space: 64, values: (_chart, splits) => splits.map(clock) },
-      { ...axis, grid, size: 62, space: 32, values: (_chart, splits) => splits.map(format) },
+      {
+        ...axis,
+        grid,
+        size: 62,
+        space: 32,
+        values: (_chart, splits) => splits.map(format),
+        ...(binary && { incrs: BINARY_STEPS }),
+      },
     ],
     series: [
       {},

@@ -105,8 +105,9 @@ function WorstRow({ pipeline }: { readonly pipeline: PipelineSummary }) {
 }
 
 function reason({ state, lastError, batchesFailed, recordsFailed, lagRecords, throughputPerSecond }: PipelineSummary) {
-  if (lastError !== null && (state === 'failed' || batchesFailed > 0)) {
-    const times = batchesFailed > 1 ? `${formatCompact(batchesFailed)} failed batches, last: ` : '';
+  const attempts = batchesFailed ?? 0;
+  if (lastError !== null && (state === 'failed' || attempts > 0)) {
+    const times = attempts > 1 ? `${formatCompact(attempts)} failed batches, last: ` : '';
     return `${times}${lastError.code}: ${lastError.message}`;
   }
   if (recordsFailed > 0) return `${formatCount(recordsFailed)} records refused`;

@@ -1,7 +1,16 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import type { History, PipelineDetail, PipelineSummary } from '../api/contract.ts';
-import { formatAgo, formatCompact, formatCount, formatMs, formatRate, formatTime, formatValue } from '../format.ts';
+import {
+  formatAgo,
+  formatCompact,
+  formatCount,
+  formatMs,
+  formatRate,
+  formatTime,
+  formatValue,
+  UNKNOWN,
+} from '../format.ts';
 import { type Column, EMPTY_TABLE, tableOf } from '../live/history.ts';
 import { lastAction, now, pipelines } from '../live/store.ts';
 import { usePolled } from '../live/use-polled.ts';
@@ -40,7 +49,7 @@ export function PipelineView({ id }: { readonly id: string }) {
         <StateBadge state={pipeline.state} />
         <PipelineActions pipeline={pipeline} onDone={refresh} />
       </div>
-      <p class="description muted">{pipeline.description || `${pipeline.sourceType} to ${pipeline.sinkType}`}</p>
+      <p class="description muted">{pipeline.description || 'No description'}</p>
       {error !== null && <Problem error={error} />}
       <div class="split">
         <div class="panel">
@@ -91,17 +100,17 @@ function Facts({ pipeline }: { readonly pipeline: PipelineDetail }) {
         <Fact name="Refused records" bad={pipeline.recordsFailed > 0}>
           {formatCount(pipeline.recordsFailed)}
         </Fact>
-        <Fact name="Dead-lettered" bad={pipeline.deadLettered > 0}>
+        <Fact name="Dead-lettered" bad={(pipeline.deadLettered ?? 0) > 0}>
           {formatCount(pipeline.deadLettered)}
         </Fact>
         <Fact name="Batches">{formatCount(pipeline.batchesProcessed)}</Fact>
-        <Fact name="Failed batches" bad={pipeline.batchesFailed > 0}>
+        <Fact name="Failed batches" bad={(pipeline.batchesFailed ?? 0) > 0}>
           {formatCount(pipeline.batchesFailed)}
         </Fact>
-        <Fact name="Retries" bad={pipeline.retries > 0}>
+        <Fact name="Retries" bad={(pipeline.retries ?? 0) > 0}>
           {formatCount(pipeline.retries)}
         </Fact>
-        <Fact name="Timeouts" bad={pipeline.timeouts > 0}>
+        <Fact name="Timeouts" bad={(pipeline.timeouts ?? 0) > 0}>
           {formatCount(pipeline.timeouts)}
         </Fact>
         <Fact name="Average batch">{formatMs(pipeline.averageProcessingTimeMs)}</Fact>
@@ -114,7 +123,7 @@ function Facts({ pipeline }: { readonly pipeline: PipelineDetail }) {
         <Fact name="Checkpoint set">{formatAgo(pipeline.checkpointAt, at)}</Fact>
         <Fact name="Last batch">{formatAgo(pipeline.lastBatchAt, at)}</Fact>
         <Fact name="Source → sink">
-          {pipeline.sourceType} → {pipeline.sinkType}
+          {pipeline.sourceType ?? UNKNOWN} → {pipeline.sinkType ?? UNKNOWN}
         </Fact>
       </dl>
     </div>

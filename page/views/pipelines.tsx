@@ -7,7 +7,7 @@ import { Cell, ColumnHead } from '../parts/cells.tsx';
 import { Sparkline } from '../parts/sparkline.tsx';
 import { StateBadge } from '../parts/state-badge.tsx';
 import { VirtualRows } from '../parts/virtual-rows.tsx';
-import { matches, type Order, type SortKey, sorted, wordsOf } from '../pipelines-order.ts';
+import { errorsOf, matches, type Order, type SortKey, sorted, wordsOf } from '../pipelines-order.ts';
 import { rememberParameters, route } from '../routing.ts';
 
 const ROW_HEIGHT = 44;
@@ -82,8 +82,7 @@ export function PipelinesView() {
       <div class="view-head">
         <h1 id="view-title">Pipelines</h1>
         <span class="muted tabular" aria-live="polite">
-          {shown.length === pipelines.value.size ? '' : `${formatCount(shown.length)} of `}
-          {formatCount(pipelines.value.size)}
+          {`${shown.length === pipelines.value.size ? '' : `${formatCount(shown.length)} of `}${formatCount(pipelines.value.size)}`}
         </span>
       </div>
       <div class="filters">
@@ -123,7 +122,7 @@ export function PipelinesView() {
         head={COLUMNS.map((column) => (
           <ColumnHead
             key={column.key}
-            class={`c-${column.key}`}
+            class={column.key === 'name' || column.key === 'state' ? `c-${column.key}` : `c-${column.key} num`}
             sort={order.key !== column.key ? 'none' : order.descending ? 'descending' : 'ascending'}
           >
             <button type="button" class="sort" onClick={() => sortBy(column)}>
@@ -147,7 +146,7 @@ export function PipelinesView() {
 }
 
 function Row({ pipeline, tabIndex }: { readonly pipeline: PipelineSummary; readonly tabIndex: number }) {
-  const errors = pipeline.recordsFailed + pipeline.batchesFailed;
+  const errors = errorsOf(pipeline);
   const { name, id, sourceType, sinkType } = pipeline;
   return (
     <>
@@ -156,7 +155,7 @@ function Row({ pipeline, tabIndex }: { readonly pipeline: PipelineSummary; reado
           {name}
         </a>
         <span class="muted small sub">
-          {sourceType} → {sinkType}
+          {sourceType ?? UNKNOWN} → {sinkType ?? UNKNOWN}
         </span>
       </Cell>
       <Cell class="c-state">

@@ -54,6 +54,7 @@ export function SystemView() {
           title="Memory"
           times={times}
           format={formatBytes}
+          binary
           lines={[
             { label: 'heap used', values: column('heapUsedBytes'), colour: 'c1' },
             { label: 'resident', values: column('rssBytes'), colour: 'c2', dash: [6, 3] },
