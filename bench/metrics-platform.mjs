@@ -19,6 +19,7 @@ async function run(enabled) {
     env: {},
     journal: { kind: 'embedded', path: join(folder, 'journal') },
     metrics: { enabled, prometheus: { port: 0 } },
+    statusPage: { enabled: false },
   });
   const pipelines = [];
   for (let index = 0; index < Number(pipelinesText); index++) {

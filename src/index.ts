@@ -3,6 +3,7 @@ export type { ConnectorDefinition } from './connectors/definition.ts';
 export { ConnectorRegistry } from './connectors/registry.ts';
 export type { PipelineCommand } from './domain/command.ts';
 export type { PipelineEvent } from './domain/event.ts';
+export type { HealthStatus } from './domain/health.ts';
 export type { Json, JsonObject } from './domain/json.ts';
 export type {
   PipelineConfig,
@@ -25,7 +26,7 @@ export { DataflowError, type Disposition, ERRORS, type ErrorCode, type Problem }
 export { type EmbeddedJournalOptions, openEmbeddedJournal } from './journals/embedded/open.ts';
 export { createMemoryJournal } from './journals/memory.ts';
 export type { CodeSink, CodeSource, CodeTransform, PipelineSpec } from './platform/code-parts.ts';
-export type { Health, HealthStatus, PipelineSummary } from './platform/health.ts';
+export type { Health, PipelineSummary } from './platform/health.ts';
 export type { HistogramValue, MetricPoint } from './platform/metric-snapshot.ts';
 export { MetricsReporter, type MetricsReporterOptions } from './platform/metrics-reporter.ts';
 export type { Batch, Pipeline, ReportedError } from './platform/pipeline.ts';
@@ -46,3 +47,4 @@ export type {
 } from './runtime/connector.ts';
 export type { PipelineListener } from './runtime/environment.ts';
 export type { Journal, JournalEvent, ReadOptions, Snapshot, StoredEvent } from './runtime/journal.ts';
+export type { AuditEvent } from './server/status/ports.ts';

@@ -29,8 +29,8 @@ export function Timeline({ id }: { readonly id: string }) {
     <div class="panel timeline">
       <div class="panel-head">
         <h2>Events</h2>
-        <span class="muted small tabular">
-          {data === null ? '' : `${formatCount(data.highestSequenceNumber)} in the journal`}
+        <span class="muted small tabular" title="Events in the journal">
+          {data === null ? '' : formatCount(data.highestSequenceNumber)}
         </span>
         <div class="pager">
           <button type="button" disabled={starts.length === 1} onClick={() => setStarts(starts.slice(0, -1))}>

@@ -39,6 +39,16 @@ const DEFAULT_FILES = ['config/dataflow.yaml', 'dataflow.yaml'];
  * of all of them; DATAFLOW_ERR_CONFIG_SYNTAX and DATAFLOW_ERR_CONFIG_UNREADABLE speak of the file.
  */
 export async function loadConfig(input: LoadConfigInput = {}): Promise<Config> {
+  return (await resolveConfig(input)).config;
+}
+
+/** Where the value in force comes from. */
+export type SettingSource = 'default' | 'file' | 'environment' | 'code';
+
+/** The same, and where each setting comes from. */
+export async function resolveConfig(
+  input: LoadConfigInput = {},
+): Promise<{ readonly config: Config; readonly sourceOf: (key: string) => SettingSource }> {
   const env = input.env ?? process.env;
   const named = input.file ?? (env.DATAFLOW_CONFIG || undefined);
   const path = named === false ? undefined : await findFile(named, input.cwd ?? process.cwd());
@@ -53,7 +63,13 @@ export async function loadConfig(input: LoadConfigInput = {}): Promise<Config> {
   const config = build(path ?? null, [fromFile, fromEnvironment, fromOptions]);
   const halves = missingHalves(config);
   if (halves.length > 0) throw invalid(halves);
-  return config;
+  const levels = [
+    ['code', fromOptions],
+    ['environment', fromEnvironment],
+    ['file', fromFile],
+  ] as const;
+  const sourceOf = (key: string): SettingSource => levels.find(([, values]) => values.has(key))?.[0] ?? 'default';
+  return { config, sourceOf };
 }
 
 /** Settings that mean nothing without each other. */

@@ -21,6 +21,7 @@ import { type CodeParts, type PipelineSpec, separateCode } from './code-parts.ts
 import { type Health, healthOf, type PipelineSummary, summarise } from './health.ts';
 import { Pipeline } from './pipeline.ts';
 import type { PlatformMetrics } from './platform-metrics.ts';
+import type { StatusPage } from './status-page.ts';
 
 export interface PlatformParts {
   readonly config: Config;
@@ -29,6 +30,7 @@ export interface PlatformParts {
   readonly registry: ConnectorRegistry;
   readonly attachments: Attachments;
   readonly metrics: PlatformMetrics;
+  readonly status: StatusPage;
 }
 
 interface Specified {
@@ -57,6 +59,11 @@ export class Platform {
   /** The address of the `/metrics` endpoint, where one is served. */
   get metricsUrl(): string | undefined {
     return this.metrics.url;
+  }
+
+  /** The address of the status page, where one is served. */
+  get statusUrl(): string | undefined {
+    return this.#parts.status.url;
   }
 
   registerSource(...args: Parameters<ConnectorRegistry['registerSource']>): void {
@@ -130,9 +137,9 @@ export class Platform {
   }
 
   async #end(timeoutMs: number): Promise<void> {
-    const { runtime, metrics, journal } = this.#parts;
+    const { runtime, metrics, journal, status } = this.#parts;
     try {
-      await runtime.stopAll(timeoutMs);
+      await Promise.all([status.close(), runtime.stopAll(timeoutMs)]);
     } finally {
       try {
         await metrics.close();

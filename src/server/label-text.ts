@@ -13,8 +13,13 @@ export function histogramLabels(series: Series): string {
   return Object.hasOwn(series.attributes, 'le') ? labelText(series.attributes, true) : seriesLabels(series);
 }
 
-/** Keys that become one label name share it, their values joined in the order of the keys. */
 export function labelText(attributes: Attributes, reservesLe = false): string {
+  const labels = labelMap(attributes, reservesLe);
+  return flat([...labels].map(([name, value]) => `${name}="${escapeQuoted(value)}"`).join(','));
+}
+
+/** Keys that become one label name share it, their values joined in the order of the keys. */
+export function labelMap(attributes: Attributes, reservesLe = false): Map<string, string> {
   const labels = new Map<string, string>();
   let clash = false;
   for (const [key, value] of Object.entries(attributes)) {
@@ -23,8 +28,7 @@ export function labelText(attributes: Attributes, reservesLe = false): string {
     clash ||= labels.has(name);
     labels.set(name, valueText(value));
   }
-  if (clash) return clashingLabelText(attributes, reservesLe);
-  return flat([...labels].map(([name, value]) => `${name}="${escapeQuoted(value)}"`).join(','));
+  return clash ? joinedLabels(attributes, reservesLe) : labels;
 }
 
 /**
@@ -35,15 +39,16 @@ export function flat(text: string): string {
   return text.length < 2 ? text : [text.slice(0, 1), text.slice(1)].join('');
 }
 
-function clashingLabelText(attributes: Attributes, reservesLe: boolean): string {
-  const joined: Record<string, string> = {};
+function joinedLabels(attributes: Attributes, reservesLe: boolean): Map<string, string> {
+  const labels = new Map<string, string>();
   for (const key of Object.keys(attributes).sort()) {
     const name = nameOf(key, reservesLe);
     const value = attributes[key];
     if (name === undefined || value === undefined || value === null) continue;
-    joined[name] = Object.hasOwn(joined, name) ? `${joined[name]};${valueText(value)}` : valueText(value);
+    const before = labels.get(name);
+    labels.set(name, before === undefined ? valueText(value) : `${before};${valueText(value)}`);
   }
-  return labelText(joined);
+  return labels;
 }
 
 function nameOf(key: string, reservesLe: boolean): string | undefined {

@@ -27,7 +27,7 @@ import { processWarning } from '../metrics/guard.ts';
 import { createInstrument } from '../metrics/instruments.ts';
 import { METER_NAME } from '../metrics/names.ts';
 import type { SeriesControl } from '../metrics/reporter.ts';
-import type { Scrape } from './engine/family.ts';
+import type { MetricFamily, Scrape } from './engine/family.ts';
 import { MetricsEngine } from './engine/metrics-engine.ts';
 import { withEngine } from './engine/reader.ts';
 import { startEventLoopMetrics } from './event-loop-metrics.ts';
@@ -67,6 +67,8 @@ export interface Telemetry {
   collect(): Promise<ResourceMetrics>;
   /** The same for a writer that works in slices: our own families are walked lazily. Same errors. */
   scrape(): Promise<Scrape>;
+  /** The instruments of our own scopes as they stand, without a collection: observable ones are as of the last one. */
+  families(): Iterable<MetricFamily>;
   /** Flushes push exporters once and releases everything. Idempotent. */
   shutdown(): Promise<void>;
 }
@@ -93,6 +95,7 @@ function disabledTelemetry(): Telemetry {
     ready: Promise.resolve(),
     collect: async () => NOTHING_COLLECTED.resourceMetrics,
     scrape: async () => ({ ...NOTHING_COLLECTED.resourceMetrics, families: [] }),
+    families: () => [],
     shutdown: async () => {},
   };
 }
@@ -108,6 +111,7 @@ function hostTelemetry(config: TelemetryConfig, meterProvider: MeterProviderApi)
     ready: Promise.resolve(),
     collect: refuse,
     scrape: refuse,
+    families: () => [],
     shutdown: async () => stop(),
   };
 }
@@ -194,6 +198,7 @@ function ownTelemetry(options: TelemetryOptions): Telemetry {
     ready,
     collect: () => unlessClosed(collect),
     scrape: () => unlessClosed(scrape),
+    families: () => engine.families(),
     shutdown() {
       closed ??= (async () => {
         await ready;

@@ -27,6 +27,7 @@ const env: NodeJS.ProcessEnv = {
     Object.entries(process.env).filter(([name]) => !/^(KAMON|OTEL|DATAFLOW|NODE_|npm_)/.test(name)),
   ),
   KAMON_PROMETHEUS_PORT: '0',
+  DATAFLOW_STATUS_PAGE_PORT: '0',
 };
 
 /** A copy of the working tree: what `git clone` and `npm ci` would have made. */

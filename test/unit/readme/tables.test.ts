@@ -108,7 +108,7 @@ describe('every name that the text uses exists', () => {
 
   test('settings', () => {
     const keys = rowsOf(expected.get('configuration')!.trim()).map(([cell]) => cell!.replaceAll('`', ''));
-    const groups = ['journal', 'metrics', 'runtime'];
+    const groups = ['journal', 'metrics', 'runtime', 'statusPage'];
     const pattern = new RegExp(`\`((?:${groups.join('|')})(?:\\.\\w+)+)(?:: \\w+)?\``, 'g');
     const named = [...readme.matchAll(pattern)].map(([, key]) => key!);
     expect(named.length).toBeGreaterThan(keys.length);
