@@ -96,6 +96,6 @@ export function formatTime(iso: string | Unknown): string {
 
 /** A setting's or a label's value as text. */
 export function formatValue(value: unknown): string {
-  if (value === undefined || value === null) return UNKNOWN;
+  if (value === undefined || value === null || value === '') return UNKNOWN;
   return typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -31,15 +31,16 @@ const errorOf = ({ error }: Fields): string => {
 
 const number = (value: unknown): number | null => (typeof value === 'number' ? value : null);
 
+const records = (count: unknown): string => `${formatCount(number(count))} ${count === 1 ? 'record' : 'records'}`;
+
 const TEXTS: Readonly<Record<string, (fields: Fields) => string>> = {
   PipelineStopped: ({ reason }) => formatValue(reason),
   PipelinePaused: ({ reason }) => formatValue(reason),
-  BatchIngested: ({ recordCount, sourceOffset }) =>
-    `${formatCount(number(recordCount))} records from offset ${formatValue(sourceOffset)}`,
+  BatchIngested: ({ recordCount, sourceOffset }) => `${records(recordCount)} from offset ${formatValue(sourceOffset)}`,
   BatchProcessed: ({ successCount, failureCount, processingTimeMs }) => {
     const refused = number(failureCount) ?? 0;
     const rest = refused === 0 ? '' : `, ${formatCount(refused)} refused`;
-    return `${formatCount(number(successCount))} records in ${formatMs(number(processingTimeMs))}${rest}`;
+    return `${records(successCount)} in ${formatMs(number(processingTimeMs))}${rest}`;
   },
   BatchFailed: (fields) => `attempt ${formatValue(fields.attempt)}: ${errorOf(fields)}`,
   BatchTimedOut: ({ timeoutMs }) => `after ${formatMs(number(timeoutMs))}`,
@@ -47,7 +48,7 @@ const TEXTS: Readonly<Record<string, (fields: Fields) => string>> = {
     `retry ${formatValue(fields.retryCount)} in ${formatMs(number(fields.backoffMs))}, ${errorOf(fields)}`,
   PipelineFailed: errorOf,
   CheckpointUpdated: ({ checkpoint }) => `offset ${formatValue((checkpoint as Fields | undefined)?.offset)}`,
-  RecordsDeadLettered: ({ count, errorCode }) => `${formatCount(number(count))} records, ${formatValue(errorCode)}`,
+  RecordsDeadLettered: ({ count, errorCode }) => `${records(count)}, ${formatValue(errorCode)}`,
 };
 
 /** What happened, in a line; empty where the title says it all. */

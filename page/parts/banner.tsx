@@ -45,7 +45,7 @@ const WORDS = { connecting: 'Connecting', live: 'Live', lost: 'Connection lost',
 export function ConnectionLight() {
   const { state } = connection.value;
   return (
-    <span class={`light ${state}`}>
+    <span key={state} class={`light ${state}`}>
       <span class="dot" aria-hidden="true" />
       <span class="light-word">{WORDS[state]}</span>
     </span>

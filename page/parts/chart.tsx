@@ -24,6 +24,7 @@ export interface ChartProps {
 }
 
 const HEIGHT = 168;
+const SHORTEST_SECONDS = 600;
 const BINARY_STEPS = Array.from({ length: 50 }, (_, power) => 2 ** power);
 const FONT = '11px system-ui, sans-serif';
 
@@ -40,7 +41,10 @@ function options(
     legend: { show: false },
     padding: [8, 18, 0, 0],
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
-    scales: { y: { range: (_chart, _low, high) => [0, Math.max(reach, (high ?? 0) * 1.08)] } },
+    scales: {
+      x: { range: (_chart, low, high) => shownTimes(low, high) },
+      y: { range: (_chart, _low, high) => [0, Math.max(reach, (high ?? 0) * 1.08)] },
+    },
     axes: [
       { ...axis, grid: { show: false }, size: 22, space: 64, values: (_chart, splits) => splits.map(clock) },
       {
@@ -58,13 +62,19 @@ function options(
         label,
         stroke: () => colour(name),
         width: 1.5,
-        points: { show: false },
+        points: { show: (chart: uPlot) => chart.data[0].length < 2 },
         ...(dash !== undefined && { dash: [...dash] }),
         ...(index === 0 && lines.length === 1 && { fill: () => colour(`${name}-fill`) }),
       })),
     ],
     hooks: { setCursor: [({ cursor }) => onCursor(cursor.idx ?? null)] },
   } satisfies uPlot.Options;
+}
+
+/** Ten minutes at least, so that the first values are not stretched over the whole width. */
+function shownTimes(low: number | null, high: number | null): [number, number] {
+  const last = high ?? Date.now() / 1000;
+  return [Math.min(low ?? last, last - SHORTEST_SECONDS), last];
 }
 
 const clock = (seconds: number): string => formatClock(seconds * 1000).slice(0, 5);

@@ -16,8 +16,10 @@ export function MetricsView() {
   const [text, setText] = useState(parameters.get('q') ?? '');
   const [chosen, setChosen] = useState(parameters.get('metric') ?? '');
   const query = useMemo(() => parseQuery(text), [text]);
-  const asked = query.labels.map(({ key, value }) => `label=${encodeURIComponent(`${key}=${value}`)}`);
-  const byValue = query.labels.some(({ value }) => value !== null);
+  const asked = query.labels
+    .filter(({ value }) => value !== null)
+    .map(({ key, value }) => `label=${encodeURIComponent(`${key}=${value}`)}`);
+  const byValue = asked.length > 0;
   const { data, error } = usePolled<{ metrics: readonly InstrumentName[] }>('/status/metrics', NAMES_MS);
   // Which instruments have a series with this very value only the series tell; one of each is enough.
   const found = usePolled<{ instruments: readonly Instrument[] }>(
@@ -27,7 +29,10 @@ export function MetricsView() {
   useEffect(() => rememberParameters({ q: text, metric: chosen }), [text, chosen]);
 
   const shown = useMemo(() => {
-    const holding = found.data === null ? null : new Set(found.data.instruments.map(({ name }) => name));
+    const holding =
+      found.data === null
+        ? null
+        : new Set(found.data.instruments.filter(({ series }) => series.length > 0).map(({ name }) => name));
     return (data?.metrics ?? []).filter(
       (metric) => matchesInstrument(query, metric) && (!byValue || holding === null || holding.has(metric.instrument)),
     );
@@ -69,7 +74,7 @@ export function MetricsView() {
           )}
         </p>
       </div>
-      {error !== null && <Problem error={error} />}
+      {(error ?? found.error) !== null && <Problem error={(error ?? found.error)!} />}
       <div class={current === null ? 'explorer' : 'explorer chosen'}>
         <ul class="instruments" aria-label="Instruments">
           {shown.map((metric) => (

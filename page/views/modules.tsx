@@ -101,12 +101,10 @@ function InstrumentationTable({ instrumentation }: { readonly instrumentation: r
   );
 }
 
-const SOURCES: Readonly<Record<Setting['source'], string>> = {
-  default: 'default',
-  file: 'file',
-  environment: 'environment',
-  code: 'code',
-};
+/** Text with code between backticks. */
+function Prose({ text }: { readonly text: string }) {
+  return <>{text.split('`').map((part, index) => (index % 2 === 1 ? <code key={part}>{part}</code> : part))}</>;
+}
 
 function SettingTable({ settings }: { readonly settings: readonly Setting[] }) {
   const [text, setText] = useState('');
@@ -171,12 +169,14 @@ function SettingTable({ settings }: { readonly settings: readonly Setting[] }) {
                 <code>{formatValue(value)}</code>
               </td>
               <td>
-                <span class={source === 'default' ? 'muted' : 'strong'}>{SOURCES[source]}</span>
+                <span class={source === 'default' ? 'muted' : 'strong'}>{source}</span>
               </td>
               <td class="muted">
                 <code>{formatValue(initial)}</code>
               </td>
-              <td>{description}</td>
+              <td>
+                <Prose text={description} />
+              </td>
             </tr>
           ))}
         </tbody>

@@ -74,8 +74,8 @@ export function PipelineActions({ pipeline, onDone }: PipelineActionsProps) {
     <div class="actions">
       {allowed.map((action, place) => (
         <button
-          // Places keep still, what stands in them changes.
-          key={place}
+          // Places counted from the right keep still, what stands in them changes.
+          key={allowed.length - place}
           type="button"
           class={WORDING[action].tone ?? ''}
           onClick={() => setAsked(action)}

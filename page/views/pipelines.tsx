@@ -106,7 +106,10 @@ export function PipelinesView() {
               onClick={() => toggle(state)}
             >
               <span class="dot" aria-hidden="true" />
-              {state} <span class="tabular chip-count">{counts.value?.[state] ?? UNKNOWN}</span>
+              {state}{' '}
+              <span class="tabular chip-count" key={counts.value?.[state]}>
+                {counts.value?.[state] ?? UNKNOWN}
+              </span>
             </button>
           ))}
         </fieldset>

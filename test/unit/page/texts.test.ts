@@ -60,7 +60,8 @@ test('how long ago is said in one unit', () => {
 });
 
 test('values read as they were written', () => {
-  expect([undefined, null, 'x', 1, [1], { a: 1 }].map(format.formatValue)).toEqual([
+  expect([undefined, null, '', 'x', 1, [1], { a: 1 }].map(format.formatValue)).toEqual([
+    '–',
     '–',
     '–',
     'x',
@@ -82,6 +83,7 @@ describe('a journal event', () => {
   test.each([
     ['PipelineStopped', { reason: 'source completed' }, 'source completed'],
     ['BatchIngested', { recordCount: 500, sourceOffset: 1000 }, '500 records from offset 1000'],
+    ['BatchIngested', { recordCount: 1, sourceOffset: 'k' }, '1 record from offset k'],
     ['BatchProcessed', { successCount: 499, failureCount: 1, processingTimeMs: 12 }, '499 records in 12 ms, 1 refused'],
     ['BatchProcessed', { successCount: 500, failureCount: 0, processingTimeMs: 12 }, '500 records in 12 ms'],
     ['BatchFailed', { attempt: 2, error }, 'attempt 2: TIMEOUT: too late'],
