@@ -27,8 +27,12 @@ export function usePolled<T>(path: string | null, everyMs: number | null): Polle
     const abort = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     let asking = false;
+    let askedAgain = false;
     const run = async (): Promise<void> => {
-      if (asking) return;
+      if (asking) {
+        askedAgain = true;
+        return;
+      }
       asking = true;
       clearTimeout(timer);
       try {
@@ -40,7 +44,10 @@ export function usePolled<T>(path: string | null, everyMs: number | null): Polle
         setAnswer((last) => ({ path, data: last.path === path ? last.data : null, error: problem }));
       }
       asking = false;
-      if (everyMs !== null) timer = setTimeout(() => (document.hidden ? undefined : void run()), everyMs);
+      if (askedAgain) {
+        askedAgain = false;
+        void run();
+      } else if (everyMs !== null) timer = setTimeout(() => (document.hidden ? undefined : void run()), everyMs);
     };
     const onVisible = (): void => {
       if (!document.hidden && everyMs !== null) void run();

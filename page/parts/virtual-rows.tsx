@@ -1,5 +1,5 @@
 import type { ComponentChildren, TargetedKeyboardEvent } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 export interface VirtualRowsProps<T> {
   readonly items: readonly T[];
@@ -27,7 +27,8 @@ export function VirtualRows<T>(props: VirtualRowsProps<T>) {
   const [top, setTop] = useState(0);
   const [height, setHeight] = useState(600);
   const [active, setActive] = useState(0);
-  const focusWanted = useRef(false);
+  /** The row that gets the focus as soon as it is drawn. */
+  const wanted = useRef<number | null>(null);
 
   useEffect(() => {
     const element = scroller.current!;
@@ -40,11 +41,11 @@ export function VirtualRows<T>(props: VirtualRowsProps<T>) {
   const last = Math.min(items.length, Math.ceil((top + height) / rowHeight) + OVERSCAN);
   const reachable = Math.min(Math.max(active, first), Math.max(last - 1, 0));
 
-  useEffect(() => {
-    if (!focusWanted.current) return;
-    const link = scroller.current!.querySelector<HTMLElement>(`[aria-rowindex="${active + 2}"] :is(a, button)`);
+  useLayoutEffect(() => {
+    if (wanted.current === null) return;
+    const link = scroller.current!.querySelector<HTMLElement>(`[aria-rowindex="${wanted.current + 2}"] :is(a, button)`);
     if (link === null) return;
-    focusWanted.current = false;
+    wanted.current = null;
     link.focus({ preventScroll: true });
   });
 
@@ -55,7 +56,7 @@ export function VirtualRows<T>(props: VirtualRowsProps<T>) {
     const [above, below] = [target * rowHeight, (target + 1) * rowHeight + headHeight - element.clientHeight];
     if (element.scrollTop > above) element.scrollTop = above;
     else if (element.scrollTop < below) element.scrollTop = below;
-    focusWanted.current = true;
+    wanted.current = target;
     setActive(target);
     setTop(element.scrollTop);
   };

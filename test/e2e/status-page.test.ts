@@ -27,7 +27,7 @@ async function startPipelines(): Promise<void> {
   const running = await platform.spawnPipeline({
     id: 'orders',
     description: 'Orders to the warehouse',
-    source: Object.assign(orders(), { batchSize: 100, pollIntervalMs: 200 }),
+    source: { batchSize: 100, pollIntervalMs: 200, [Symbol.asyncIterator]: orders },
     transforms: [
       (record: { n: number }) => {
         if (record.n % 500 === 0) throw new Error('every five hundredth is refused');
@@ -215,9 +215,11 @@ there(`the status page in a browser${noChromium === undefined ? '' : `: skipped,
       await page.keyboard.press('End');
       await page.locator(`.vrow a:focus`, { hasText: 'orders' }).waitFor();
       await page.keyboard.press('Home');
+      await page.locator('[aria-rowindex="2"] a:focus').waitFor();
       await page.keyboard.press('ArrowDown');
       await page.locator('[aria-rowindex="3"] a:focus').waitFor();
       await page.keyboard.press('ArrowUp');
+      await page.locator('[aria-rowindex="2"] a:focus').waitFor();
       await page.keyboard.press('Enter');
       await page.getByRole('heading', { level: 1, name: 'broken' }).waitFor();
     });
