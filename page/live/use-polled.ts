@@ -40,8 +40,10 @@ export function usePolled<T>(path: string | null, everyMs: number | null): Polle
         setAnswer({ path, data, error: null });
       } catch (error) {
         if (abort.signal.aborted) return;
-        const problem = error instanceof ApiError ? error : new ApiError(0, 'UNREADABLE', `${path}: ${error}`);
-        setAnswer((last) => ({ path, data: last.path === path ? last.data : null, error: problem }));
+        const problem = error instanceof ApiError ? error : new ApiError(500, 'UNREADABLE', `${path}: ${error}`);
+        // That there is no answer at all is for the banner to say.
+        const shown = problem.status === 0 ? null : problem;
+        setAnswer((last) => ({ path, data: last.path === path ? last.data : null, error: shown }));
       }
       asking = false;
       if (askedAgain) {

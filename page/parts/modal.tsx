@@ -11,18 +11,25 @@ export interface ModalProps {
 /** The browser's own modal dialog: Escape closes it, focus stays inside and goes back where it was. */
 export function Modal({ title, onClose, children, wide = false }: ModalProps) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const gone = useRef(false);
   const id = useId();
   useEffect(() => {
     const element = dialog.current!;
     element.showModal();
-    return () => element.close();
+    return () => {
+      // The event of this comes later, when the place may be another dialog's.
+      gone.current = true;
+      element.close();
+    };
   }, []);
   return (
     <dialog
       ref={dialog}
       class={wide ? 'wide' : ''}
       aria-labelledby={id}
-      onClose={onClose}
+      onClose={() => {
+        if (!gone.current) onClose();
+      }}
       onClick={(event) => {
         if (event.target === dialog.current) dialog.current?.close();
       }}

@@ -91,6 +91,7 @@ export function OverviewView() {
 
 function WorstRow({ pipeline }: { readonly pipeline: PipelineSummary }) {
   const { id, name, state, lastError, history: course, since } = pipeline;
+  const ago = formatAgo(since, now.value);
   return (
     <li>
       <StateBadge state={state} />
@@ -99,7 +100,9 @@ function WorstRow({ pipeline }: { readonly pipeline: PipelineSummary }) {
         {reason(pipeline)}
       </span>
       <Sparkline values={course} />
-      <span class="num small muted since">{formatAgo(since, now.value)}</span>
+      <span class="num small muted since" key={ago}>
+        {ago}
+      </span>
     </li>
   );
 }

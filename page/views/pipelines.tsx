@@ -10,7 +10,7 @@ import { VirtualRows } from '../parts/virtual-rows.tsx';
 import { errorsOf, matches, type Order, type SortKey, sorted, wordsOf } from '../pipelines-order.ts';
 import { rememberParameters, route } from '../routing.ts';
 
-const ROW_HEIGHT = 44;
+const ROW_HEIGHT = 48;
 const RESORT_MS = 3000;
 
 const COLUMNS: readonly { readonly key: SortKey; readonly title: string; readonly descendingFirst: boolean }[] = [

@@ -52,7 +52,9 @@ export function Timeline({ id }: { readonly id: string }) {
           <li key={place} class={event === undefined ? 'vacant' : toneOf(event)}>
             {event !== undefined && (
               <button type="button" class="event" onClick={() => setOpened(event)}>
-                <span class="sequence num muted">{event.sequenceNumber}</span>
+                <span class="sequence num muted" key={event.sequenceNumber}>
+                  {event.sequenceNumber}
+                </span>
                 <time class="when" dateTime={event.timestamp}>
                   {formatTime(event.timestamp)}
                 </time>
