@@ -91,7 +91,7 @@ export const cluster = dashboard({
       number(
         'Pipelines run twice',
         'A pipeline belongs to exactly one process: one that two processes run reads and writes twice.',
-        `count (count by (pipeline_id) (${select('pipelineState', { where: 'state="running"' })} == 1) > 1)`,
+        `count (count by (pipeline_id) (${select('pipelineState', { where: 'state="running"' })} == 1) > 1) or vector(0)`,
         RED,
       ),
     ),

@@ -134,6 +134,12 @@ export const ERRORS = {
   DATAFLOW_ERR_API_RATE_LIMITED: { disposition: 'retry', meaning: 'Too many requests to the API, or live streams.' },
   DATAFLOW_ERR_API_FAILED: { disposition: 'retry', meaning: 'The API could not answer because of a fault of its own.' },
 
+  DATAFLOW_ERR_SLO_MISSING: { disposition: 'stop', meaning: 'None of the pipelines has a service-level objective.' },
+  DATAFLOW_ERR_OUTPUT_EXISTS: {
+    disposition: 'stop',
+    meaning: 'A file to be generated exists with another content; nothing was written.',
+  },
+  DATAFLOW_ERR_OUTPUT_UNWRITABLE: { disposition: 'stop', meaning: 'A generated file could not be written.' },
   DATAFLOW_ERR_METRICS_COLLECTION_FAILED: { disposition: 'retry', meaning: 'The metrics could not be collected.' },
 } as const satisfies Record<string, ErrorDefinition>;
 

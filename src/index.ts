@@ -6,11 +6,16 @@ export type { PipelineEvent } from './domain/event.ts';
 export type { HealthStatus } from './domain/health.ts';
 export type { Json, JsonObject } from './domain/json.ts';
 export type {
+  FreshnessObjective,
+  LatencyObjective,
   PipelineConfig,
   PipelineDefinition,
   RetryPolicy,
   SinkSpec,
+  SloInput,
+  SloSpec,
   SourceSpec,
+  SuccessObjective,
   TransformSpec,
 } from './domain/spec.ts';
 export type {
@@ -48,3 +53,4 @@ export type {
 export type { PipelineListener } from './runtime/environment.ts';
 export type { Journal, JournalEvent, ReadOptions, Snapshot, StoredEvent } from './runtime/journal.ts';
 export type { AuditEvent } from './server/status/ports.ts';
+export { generateSloFiles, type SloFile, type SloFilesOptions, type SloPipeline } from './slo/generate.ts';

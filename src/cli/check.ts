@@ -3,6 +3,7 @@ import { createDefaultRegistry } from '../connectors/registry.ts';
 import { DataflowError, type Problem } from '../errors.ts';
 import { EXIT } from './failure.ts';
 import type { GlobalOptions } from './global-options.ts';
+import { assertMeasurable } from './measurable.ts';
 import { readConfig } from './settings.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -19,7 +20,8 @@ export async function checkPipelines(
     const problems = failures.flatMap((failure) => (failure as { problems?: readonly Problem[] }).problems ?? []);
     throw new DataflowError('DATAFLOW_ERR_CONFIG_INVALID', failures.map(String).join('; '), { problems });
   }
-  if (pipelines.status === 'fulfilled') {
+  if (config.status === 'fulfilled' && pipelines.status === 'fulfilled') {
+    assertMeasurable(pipelines.value, config.value);
     for (const { definition, file } of pipelines.value) {
       const { source, transforms, sink } = definition.config;
       const steps = [source, ...transforms, sink].map(({ type }) => type).join(' → ');

@@ -2,7 +2,7 @@ import { redactText } from '../domain/secrets.ts';
 import { codeOf, describeProblem, messageOf, type Problem } from '../errors.ts';
 import type { Terminal } from './terminal.ts';
 
-export const EXIT = { done: 0, pipelineFailed: 1, usage: 2, interrupted: 130 } as const;
+export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
 /** The code, what was wrong, each problem on a line of its own; the stack only where it was asked for. */
 export function printFailure(terminal: Terminal, error: unknown, verbose: boolean): void {

@@ -1,15 +1,18 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { packageVersion } from '../platform/package-version.ts';
+import { DEFAULT_JOB } from '../slo/generate.ts';
 import { checkPipelines } from './check.ts';
+import { type DoctorArguments, runDoctor } from './doctor.ts';
 import { EXIT, printFailure } from './failure.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { printEvents, printList, printState } from './inspect.ts';
 import { printMetrics } from './metrics.ts';
 import { runPipelines } from './run.ts';
+import { type GenerateOptions, generateSlo } from './slo.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 
 /**
- * Runs one command. The exit code: 0 done · 1 a pipeline failed · 2 usage or configuration error · 130 interrupted.
+ * Runs one command. The exit code: 0 done · 1 a pipeline or a check of `doctor` failed · 2 usage or configuration error · 130 interrupted.
  *
  * @param args without the interpreter and the script
  */
@@ -65,7 +68,36 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
     .description('every metric: instrument, kind, attributes, Prometheus series, meaning')
     .option('--json', 'one JSON object a line')
     .action((options: { json?: boolean }) => printMetrics(options, terminal));
-  for (const command of program.commands) {
+  program
+    .command('slo')
+    .description('service-level objectives of pipelines')
+    .command('generate')
+    .description('write Prometheus rules, their tests and a Grafana dashboard for the objectives of the pipelines')
+    .argument('<pipelines.yaml...>', 'files of pipelines')
+    .requiredOption('--out <directory>', 'where to write')
+    .option('--job <name>', 'job under which Prometheus scrapes the processes', DEFAULT_JOB)
+    .option('--force', 'overwrite files that exist with another content')
+    .action(async (files: string[], options: GenerateOptions) =>
+      finish(await generateSlo(files, options, globals(), terminal)),
+    );
+  program
+    .command('doctor')
+    .description(
+      'examine a running metrics endpoint, and what Prometheus makes of it; say what is wrong and the remedy',
+    )
+    .option('--url <url>', 'the endpoint (default: that of the configuration)')
+    .option(
+      '--user <name:password>',
+      'for the endpoint, best as a reference to a variable (default: metrics.prometheus.auth)',
+    )
+    .option('--token <token>', 'for the endpoint, best as a reference to a variable (default: metrics.prometheus.auth)')
+    .option('--prometheus <url>', 'the Prometheus that scrapes it, for instance http://localhost:9090')
+    .option('--prometheus-user <name:password>', 'for Prometheus, best as a reference to a variable')
+    .option('--prometheus-token <token>', 'for Prometheus, best as a reference to a variable')
+    .option('--timeout <seconds>', 'for each request', positiveSeconds, 10)
+    .option('--json', 'one JSON object a line')
+    .action(async (options: DoctorArguments) => finish(await runDoctor(options, globals(), terminal)));
+  for (const command of program.commands.flatMap((command) => [command, ...command.commands])) {
     command
       .exitOverride()
       .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) });
@@ -89,5 +121,11 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
 function positiveInteger(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('expected an integer of at least 1.');
+  return value;
+}
+
+function positiveSeconds(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 3600)) throw new InvalidArgumentError('expected seconds, more than 0 and at most 3600.');
   return value;
 }

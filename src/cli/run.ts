@@ -67,7 +67,7 @@ export async function runPipelines(files: readonly string[], options: RunOptions
       say(`\n${summaryOf(watches)}`);
       printFailures(watches, options, terminal);
     }
-    if (unbegun > 0 || watches.some(({ failure }) => failure !== undefined)) return EXIT.pipelineFailed;
+    if (unbegun > 0 || watches.some(({ failure }) => failure !== undefined)) return EXIT.failed;
     return wasInterrupted ? EXIT.interrupted : EXIT.done;
   } finally {
     for (const watch of watches) watch.end();

@@ -12,6 +12,7 @@ import {
 } from '../domain/problem-collector.ts';
 import { HIDDEN, isReference } from '../domain/secrets.ts';
 import { codeOf, DataflowError, describeProblem, type Problem } from '../errors.ts';
+import type { TelemetryConfig, TelemetryOverrides } from '../telemetry/telemetry-config.ts';
 import { telemetryConfigFromEnvironment } from '../telemetry/telemetry-environment.ts';
 import type { Config, ConfigOptions } from './config.ts';
 import { duration } from './setting-kinds.ts';
@@ -59,10 +60,7 @@ export async function resolveConfig(
   const fromOptions = readTree(input.options, options);
   problems.push(...options.problems);
   const fromEnvironment = readEnvironment(env, problems);
-  if (problems.length > 0) throw invalid(problems);
-  const config = build(path ?? null, [fromFile, fromEnvironment, fromOptions]);
-  const halves = missingHalves(config);
-  if (halves.length > 0) throw invalid(halves);
+  const config = complete(build(path ?? null, [fromFile, fromEnvironment, fromOptions]), problems);
   const levels = [
     ['code', fromOptions],
     ['environment', fromEnvironment],
@@ -70,6 +68,30 @@ export async function resolveConfig(
   ] as const;
   const sourceOf = (key: string): SettingSource => levels.find(([, values]) => values.has(key))?.[0] ?? 'default';
   return { config, sourceOf };
+}
+
+/**
+ * The settings of the metrics alone, without a file: what a reporter on its own is given. DATAFLOW_ERR_CONFIG_INVALID lists
+ * every unknown key and bad value of the options and of the variables; `problems` are further ones that the caller found.
+ */
+export function metricsConfigOf(
+  options: unknown,
+  env: Environment,
+  problems: readonly Problem[] = [],
+): TelemetryConfig {
+  const check = new ProblemCollector();
+  const fromOptions = readTree({ metrics: options }, check);
+  const metrics = telemetryConfigFromEnvironment(env);
+  const found = [...problems, ...check.problems, ...(metrics.problems ?? [])];
+  return complete(build(null, [metricsValues(metrics.overrides), fromOptions]), found).metrics;
+}
+
+/** The configuration, unless there is a problem in it; bad values have left no value behind. */
+function complete(config: Config, problems: readonly Problem[]): Config {
+  const isSaid = ({ path }: Problem): boolean => problems.some((problem) => problem.path === path);
+  const all = [...problems, ...missingHalves(config).filter((half) => !isSaid(half))];
+  if (all.length > 0) throw invalid(all);
+  return config;
 }
 
 /** Settings that mean nothing without each other. */
@@ -184,15 +206,23 @@ function readSetting(
 function readEnvironment(env: Environment, problems: Problem[]): Map<string, unknown> {
   const metrics = telemetryConfigFromEnvironment(env);
   problems.push(...(metrics.problems ?? []));
-  const values = new Map<string, unknown>();
+  const values = metricsValues(metrics.overrides);
   for (const setting of SETTINGS) {
-    const isMetrics = setting.key.startsWith('metrics.');
-    const value = isMetrics
-      ? valueAt({ metrics: metrics.overrides }, targetOf(setting))
-      : readVariable(setting, env, problems);
+    const value = isOfMetrics(setting) ? undefined : readVariable(setting, env, problems);
     if (value !== undefined) values.set(setting.key, value);
   }
   return values;
+}
+
+function metricsValues(metrics: TelemetryOverrides | undefined): Map<string, unknown> {
+  const values = SETTINGS.filter(isOfMetrics).map(
+    (setting) => [setting.key, valueAt({ metrics }, targetOf(setting))] as const,
+  );
+  return new Map(values.filter(([, value]) => value !== undefined));
+}
+
+function isOfMetrics({ key }: Setting): boolean {
+  return key.startsWith('metrics.');
 }
 
 function readVariable({ key, env: names, kind }: Setting, env: Environment, problems: Problem[]): unknown {

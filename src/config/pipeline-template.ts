@@ -8,7 +8,7 @@ const LATE = /^(?:(?:source|sink|deadLetter)\.(?:connectionString|options)|trans
 /** Expressions and patterns have uses of their own for `${`. */
 const FREE_TEXT = /^(?:description$|transforms\.\d+\.config\.)/;
 const NUMERIC =
-  /^(?:(?:source|sink|deadLetter)\.batchSize|source\.pollIntervalMs|retry\.(?:maxRetries|initialMs|maxMs|jitter)|(?:batch|operation)TimeoutMs)$/;
+  /^(?:(?:source|sink|deadLetter)\.batchSize|source\.pollIntervalMs|retry\.(?:maxRetries|initialMs|maxMs|jitter)|(?:batch|operation)TimeoutMs|slo\.\w+\.(?:target|underMs|withinMs))$/;
 const NUMBER = /^-?\d+(?:\.\d+)?$/;
 
 export interface ExpandedPipeline {

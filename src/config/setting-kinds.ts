@@ -1,7 +1,7 @@
 import { isMapping } from '../domain/problem-collector.ts';
 import type { ActorFilter, ActorMetricsConfig } from '../metrics/actor-metrics-config.ts';
 import { MAX_TIMER_MS } from '../runtime/clock.ts';
-import { parseEndpoint } from '../telemetry/otlp/otlp-environment.ts';
+import { isSendable, parseEndpoint } from '../telemetry/otlp/otlp-config.ts';
 import { parseSwitch } from '../telemetry/telemetry-environment.ts';
 import { parseDuration } from './duration.ts';
 
@@ -66,16 +66,12 @@ function textOf(value: unknown): string | undefined {
 /** Text that is never shown. */
 export const secret: Kind<string> = { ...text, secret: true };
 
-/** Where metrics are pushed to; a user name or password in it would be shown. */
+/** Where metrics are pushed to. */
 export const endpoint: Kind<string> = {
-  expected: 'a URL such as http://localhost:4318',
-  read: endpointOf,
-  fromText: endpointOf,
+  expected: 'a URL such as http://localhost:4318, without user name and password',
+  read: (value) => (typeof value === 'string' ? parseEndpoint(value) : undefined),
+  fromText: parseEndpoint,
 };
-
-function endpointOf(value: unknown): string | undefined {
-  return typeof value === 'string' && /^https?:\/\/[^@]+$/i.test(value.trim()) ? parseEndpoint(value) : undefined;
-}
 
 export const textList: Kind<readonly string[]> = {
   expected: 'a list of non-empty texts',
@@ -97,13 +93,13 @@ export const textMap: Kind<TextMap> = {
 
 /** Names and values that an HTTP request can carry, the values secret. */
 export const headers: Kind<TextMap> = {
-  expected: 'a mapping of header names to texts of one line',
+  expected: 'a mapping of header names to texts of one line of ASCII characters',
   merges: true,
   secret: true,
   read(value) {
     const map = textMap.read(value);
-    const isSendable = ([name, item]: [string, string]) => /^[\w!#$%&'*+.^`|~-]+$/.test(name) && !/\p{Cc}/u.test(item);
-    return map !== undefined && Object.entries(map).every(isSendable) ? map : undefined;
+    const isGood = map !== undefined && Object.entries(map).every(([name, item]) => isSendable(name, item));
+    return isGood ? map : undefined;
   },
 };
 

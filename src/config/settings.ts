@@ -1,4 +1,4 @@
-import { OTLP_PROTOCOLS, OTLP_TEMPORALITIES } from '../telemetry/otlp/otlp-config.ts';
+import { OTLP_COMPRESSIONS, OTLP_PROTOCOLS, OTLP_TEMPORALITIES } from '../telemetry/otlp/otlp-config.ts';
 import { DEFAULT_TELEMETRY_CONFIG, HOST_METRICS_GROUPS } from '../telemetry/telemetry-config.ts';
 import {
   actorGroups,
@@ -131,7 +131,7 @@ export const SETTINGS: readonly Setting[] = [
     'metrics.otlp.endpoint',
     endpoint,
     undefined,
-    'Where to: a URL, to which `v1/metrics` is added over http when it has no path; localhost on port 4318 or 4317 when pushing is enabled without one.',
+    'Where to: a URL, to which `v1/metrics` is added over http when it ends with its host or port; localhost on port 4318 or 4317 when pushing is enabled without one.',
     ['OTEL_EXPORTER_OTLP_METRICS_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT'],
   ),
   setting(
@@ -144,10 +144,17 @@ export const SETTINGS: readonly Setting[] = [
   setting('metrics.otlp.interval', duration, undefined, 'Time between two exports; the tick interval when absent.', [
     'OTEL_METRIC_EXPORT_INTERVAL',
   ]),
-  setting('metrics.otlp.timeout', duration, METRICS.otlp.timeoutMs, 'How long one export may take.', [
+  setting('metrics.otlp.timeout', duration, METRICS.otlp.timeoutMs, 'How long one try at an export may take.', [
     'OTEL_EXPORTER_OTLP_METRICS_TIMEOUT',
     'OTEL_EXPORTER_OTLP_TIMEOUT',
   ]),
+  setting(
+    'metrics.otlp.compression',
+    choice(...OTLP_COMPRESSIONS),
+    METRICS.otlp.compression,
+    'Whether exports are compressed.',
+    ['OTEL_EXPORTER_OTLP_METRICS_COMPRESSION', 'OTEL_EXPORTER_OTLP_COMPRESSION'],
+  ),
   setting(
     'metrics.otlp.temporality',
     choice(...OTLP_TEMPORALITIES),
@@ -183,7 +190,7 @@ export const SETTINGS: readonly Setting[] = [
     'metrics.filter.include',
     textList,
     METRICS.filter.include,
-    'Globs of instrument names to export; empty = all.',
+    'Globs of instrument names to record; empty = all.',
   ),
   setting(
     'metrics.filter.exclude',
@@ -225,14 +232,14 @@ export const SETTINGS: readonly Setting[] = [
     'metrics.resource',
     textMap,
     METRICS.resource,
-    'Further resource attributes, such as `deployment.environment`.',
+    'Further resource attributes, such as `deployment.environment`. Where metrics are pushed, `service.instance.id` is a random UUID of each process unless it is given here.',
     ['OTEL_RESOURCE_ATTRIBUTES'],
   ),
   setting(
     'metrics.seriesLimit',
     COUNT,
     METRICS.seriesLimit,
-    'Attribute sets of one instrument; what exceeds it shares one overflow series.',
+    'Pipelines whose series an instrument holds; what is recorded of further ones shares one overflow series.',
   ),
 
   setting('runtime.mailboxLimit', COUNT, 1_000, 'Commands that may wait for one pipeline; more are refused.'),

@@ -33,6 +33,38 @@ export interface RetryPolicy {
   readonly jitter: number;
 }
 
+/** The share of attempts of batches that succeed. */
+export interface SuccessObjective {
+  /** Between 0 and 1, both excluded. */
+  readonly target: number;
+}
+
+/** The share of batches that are processed in time; an attempt that ran into the batch timeout was not. */
+export interface LatencyObjective {
+  readonly target: number;
+  /** ms; a boundary of the histogram `dataflow_batch_duration_seconds`, at most `batchTimeoutMs`. */
+  readonly underMs: number;
+}
+
+/** The share of the time, while the pipeline runs or has failed, in which its last batch is recent enough. */
+export interface FreshnessObjective {
+  readonly target: number;
+  /** ms since the last batch, 60,000..604,800,000. */
+  readonly withinMs: number;
+}
+
+/** What a pipeline promises: at least one objective. */
+export interface SloSpec {
+  readonly success?: SuccessObjective;
+  readonly latency?: LatencyObjective;
+  readonly freshness?: FreshnessObjective;
+  /** The time over which the promise holds, in days: `7d` to `366d`. */
+  readonly window: string;
+}
+
+/** As it is written: an absent window is 30 days. */
+export type SloInput = Omit<SloSpec, 'window'> & Partial<Pick<SloSpec, 'window'>>;
+
 /** What the journal holds of a pipeline's specification: complete, every default filled in. */
 export interface PipelineConfig {
   readonly source: SourceSpec;
@@ -46,6 +78,7 @@ export interface PipelineConfig {
   readonly operationTimeoutMs: number;
   /** What pause and stop do with the batch in progress. */
   readonly onInterrupt: 'finish' | 'abort';
+  readonly slo?: SloSpec;
 }
 
 export interface PipelineDefinition {

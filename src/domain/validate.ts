@@ -1,6 +1,7 @@
 import type { Problem } from '../errors.ts';
 import { deepFreeze, isMapping, joinPath, type Mapping, own, ProblemCollector } from './problem-collector.ts';
 import { DEFAULT_RETRY } from './retry.ts';
+import { readSlo } from './slo.ts';
 import type { PipelineConfig, PipelineDefinition, RetryPolicy, SinkSpec, SourceSpec, TransformSpec } from './spec.ts';
 
 export const MAX_BATCH_RECORDS = 10_000;
@@ -27,6 +28,7 @@ const SPEC_KEYS = [
   'batchTimeoutMs',
   'operationTimeoutMs',
   'onInterrupt',
+  'slo',
 ];
 const SOURCE_KEYS = ['type', 'connectionString', 'batchSize', 'pollIntervalMs', 'options'];
 const SINK_KEYS = ['type', 'connectionString', 'batchSize', 'options'];
@@ -45,7 +47,7 @@ export type ParsedSpec =
 
 /**
  * From what a user writes (`id`, `name`, `description`, `source`, `transforms`, `sink`, `deadLetter`, `retry`,
- * `batchTimeoutMs`, `operationTimeoutMs`, `onInterrupt`) to the complete, frozen definition, or every problem at once.
+ * `batchTimeoutMs`, `operationTimeoutMs`, `onInterrupt`, `slo`) to the complete, frozen definition, or every problem at once.
  * Never throws. Whether a type is registered and its options are right is the connectors' own check;
  * `withoutConsequences` tells which of its findings on a partial definition are news.
  */
@@ -71,8 +73,7 @@ export function withoutConsequences(problems: readonly Problem[], refused: reado
 function readDefinition(check: ProblemCollector, input: unknown): PipelineDefinition | undefined {
   const spec = check.mapping(input, '', SPEC_KEYS);
   if (spec === undefined) return undefined;
-  const idRule = '1 to 100 letters, digits, - or _';
-  const id = check.text(own(spec, 'id'), 'id', idRule, (text) => text.length <= 100 && WORD.test(text));
+  const id = readPipelineId(check, own(spec, 'id'), 'id');
   const description = own(spec, 'description');
   return {
     id,
@@ -83,6 +84,11 @@ function readDefinition(check: ProblemCollector, input: unknown): PipelineDefini
         : check.text(description, 'description', 'a text of at most 500 characters', (text) => text.length <= 500),
     config: readConfig(check, spec),
   };
+}
+
+export function readPipelineId(check: ProblemCollector, value: unknown, path: string): string {
+  const expected = '1 to 100 letters, digits, - or _';
+  return check.text(value, path, expected, (text) => text.length <= 100 && WORD.test(text));
 }
 
 function readName(check: ProblemCollector, given: unknown, id: string): string {
@@ -98,7 +104,7 @@ function readConfig(check: ProblemCollector, spec: Mapping): PipelineConfig {
   const timer = (key: string, fallback: number) =>
     check.integer(own(spec, key), key, { min: 1, max: MAX_TIMER_MS, fallback });
   const deadLetter = own(spec, 'deadLetter');
-  return {
+  const config: PipelineConfig = {
     source: readSource(check, own(spec, 'source')),
     transforms: readTransforms(check, own(spec, 'transforms')),
     sink: readSink(check, own(spec, 'sink'), 'sink'),
@@ -108,6 +114,9 @@ function readConfig(check: ProblemCollector, spec: Mapping): PipelineConfig {
     operationTimeoutMs: timer('operationTimeoutMs', DEFAULT_OPERATION_TIMEOUT_MS),
     onInterrupt: check.choice(own(spec, 'onInterrupt'), 'onInterrupt', ['finish', 'abort'], 'finish'),
   };
+  const given = own(spec, 'slo');
+  const slo = given === undefined ? undefined : readSlo(check, given, 'slo', config.batchTimeoutMs);
+  return slo === undefined ? config : { ...config, slo };
 }
 
 function readType(check: ProblemCollector, mapping: Mapping, path: string): string {

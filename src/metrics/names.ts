@@ -282,7 +282,8 @@ export const INSTRUMENTS = {
     unit: '',
     attributes: [],
     series: 'dataflow_metrics_overflow_total',
-    description: 'Measurements recorded under OTHER because there were too many different error codes.',
+    description:
+      'Measurements that share a series because there were too many: of error codes (OTHER), or of pipelines (the overflow series).',
   },
 
   ...ACTOR_INSTRUMENTS,

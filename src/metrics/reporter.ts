@@ -209,7 +209,7 @@ export class PipelineMetricsReporter {
   updatePipelineMetrics(pipelineId: string, metrics: PipelineMetrics): void {
     const method = 'updatePipelineMetrics';
     this.#record(method, pipelineId, (pipeline) => {
-      const { totalRecordsProcessed: total, lastProcessedAt } = metrics;
+      const { totalRecordsProcessed: total, lastProcessedAt = null } = Object(metrics) as Partial<PipelineMetrics>;
       if (lastProcessedAt !== null && this.#warn.accepts(lastProcessedAt, method, 'lastProcessedAt')) {
         pipeline.lastBatchAtMs = Math.max(lastProcessedAt, pipeline.lastBatchAtMs ?? 0);
       }
@@ -224,6 +224,7 @@ export class PipelineMetricsReporter {
   /** Takes the pipeline out of the gauges and, where the engine can, drops every series of it. */
   removePipeline(pipelineId: string): void {
     this.#safely('removePipeline', () => {
+      if (!this.#warn.acceptsId(pipelineId, 'removePipeline')) return;
       this.#live.release(pipelineId);
       this.#series?.remove(pipelineId);
     });

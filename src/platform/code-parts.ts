@@ -4,7 +4,7 @@
  */
 import type { SourceLike } from '../connectors/user-code.ts';
 import type { Json } from '../domain/json.ts';
-import type { RetryPolicy } from '../domain/spec.ts';
+import type { RetryPolicy, SloInput } from '../domain/spec.ts';
 import type { RecordMetadata, Sink, Transform } from '../runtime/connector.ts';
 
 export const CODE_TYPE = 'code';
@@ -45,6 +45,8 @@ export interface PipelineSpec {
   readonly batchTimeoutMs?: number;
   readonly operationTimeoutMs?: number;
   readonly onInterrupt?: 'finish' | 'abort';
+  /** What `generateSloFiles` and `dataflow slo generate` make rules and alerts of; `window` is 30d by default. */
+  readonly slo?: SloInput;
 }
 
 export interface CodeParts {

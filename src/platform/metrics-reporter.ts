@@ -7,27 +7,25 @@
  * R3 It keeps no process alive.
  */
 import type { MeterProvider } from '@opentelemetry/api';
+import type { ConfigOptions } from '../config/config.ts';
+import { metricsConfigOf } from '../config/load-config.ts';
 import type { Environment } from '../connectors/environment.ts';
+import { ProblemCollector } from '../domain/problem-collector.ts';
 import type { PipelineMetrics } from '../domain/state.ts';
-import { DataflowError, describeProblem, messageOf } from '../errors.ts';
+import { messageOf } from '../errors.ts';
 import { processWarning } from '../metrics/guard.ts';
 import { METER_NAME } from '../metrics/names.ts';
 import { PipelineMetricsReporter, type StateArgument } from '../metrics/reporter.ts';
 import { type PrometheusServer, startPrometheusServer } from '../server/prometheus-server.ts';
 import { createTelemetry, type Telemetry } from '../telemetry/start-telemetry.ts';
-import {
-  DEFAULT_TELEMETRY_CONFIG,
-  mergeTelemetryConfig,
-  type TelemetryOverrides,
-} from '../telemetry/telemetry-config.ts';
-import { telemetryConfigFromEnvironment } from '../telemetry/telemetry-environment.ts';
+import type { TelemetryConfig } from '../telemetry/telemetry-config.ts';
 import { packageVersion } from './package-version.ts';
 
 export interface MetricsReporterOptions {
   /** The host application's provider. Then nothing is collected or served here. */
   readonly meterProvider?: MeterProvider;
-  /** Settings in code; they win over the environment. */
-  readonly metrics?: TelemetryOverrides;
+  /** Settings, as `startPlatform` takes them; they win over the environment. No configuration file is read. */
+  readonly metrics?: ConfigOptions['metrics'];
   /** Default: `process.env`. */
   readonly env?: Environment;
 }
@@ -36,19 +34,27 @@ interface Session {
   readonly telemetry: Telemetry;
   readonly reporter: PipelineMetricsReporter;
   readonly started: Promise<PrometheusServer | undefined>;
+  url: string | undefined;
 }
+
+const OPTIONS: readonly (keyof MetricsReporterOptions)[] = ['meterProvider', 'metrics', 'env'];
 
 class MetricsReporterFacade {
   #session: Session | undefined;
   #initialised: Promise<void> | undefined;
   #shutdown: Promise<void> = Promise.resolve();
 
+  /** Where `/metrics` is served; undefined until `init` has resolved, after `shutdown`, and where nothing is served. */
+  get url(): string | undefined {
+    return this.#session?.url;
+  }
+
   /**
    * Starts recording, and unless a provider is given, collecting and serving. Records count from this call on.
    * A second call gives the first one's promise.
    *
-   * Rejects with DATAFLOW_ERR_CONFIG_INVALID, DATAFLOW_ERR_SERVER_PORT_IN_USE or DATAFLOW_ERR_SERVER_LISTEN_FAILED;
-   * after that `init` may be called again.
+   * Rejects with DATAFLOW_ERR_CONFIG_INVALID, which lists every problem of options and environment, or with
+   * DATAFLOW_ERR_SERVER_*; after that `init` may be called again.
    */
   init(options: MetricsReporterOptions = {}): Promise<void> {
     if (this.#initialised !== undefined) return this.#initialised;
@@ -127,11 +133,12 @@ class MetricsReporterFacade {
     const started = this.#shutdown.then(() =>
       serves ? startPrometheusServer({ ...config.prometheus, env, collect, keepAlive: false }) : undefined,
     );
-    const session: Session = { telemetry, reporter, started };
+    const session: Session = { telemetry, reporter, started, url: undefined };
     this.#session = session;
     try {
-      await started;
+      const server = await started;
       await telemetry.ready;
+      session.url = server?.url;
     } catch (error) {
       if (this.#session === session) this.#session = undefined;
       await release(session);
@@ -148,13 +155,16 @@ async function release({ telemetry, reporter, started }: Session): Promise<void>
   reporter.close();
 }
 
-function configOf({ metrics, env = process.env }: MetricsReporterOptions) {
-  const { overrides, problems } = telemetryConfigFromEnvironment(env);
-  if (problems !== undefined) {
-    const list = problems.map(describeProblem).join('; ');
-    throw new DataflowError('DATAFLOW_ERR_CONFIG_INVALID', `The environment has bad values: ${list}.`, { problems });
+/** Callers without types may give anything. */
+function configOf(options: MetricsReporterOptions): TelemetryConfig {
+  const check = new ProblemCollector();
+  const given = check.mapping(options, '', OPTIONS) ?? {};
+  const { meterProvider, metrics, env = process.env } = given;
+  if (meterProvider !== undefined && typeof (meterProvider as Partial<MeterProvider> | null)?.getMeter !== 'function') {
+    check.refuse('meterProvider', 'a MeterProvider of @opentelemetry/api', meterProvider);
   }
-  return mergeTelemetryConfig(DEFAULT_TELEMETRY_CONFIG, overrides, metrics);
+  if (typeof env !== 'object' || env === null) check.refuse('env', 'a mapping of variables', env);
+  return metricsConfigOf(metrics, typeof env === 'object' && env !== null ? (env as Environment) : {}, check.problems);
 }
 
 /** The documented API. One for each process; the platform has a reporter of its own. */

@@ -139,7 +139,8 @@ export class Platform {
   async #end(timeoutMs: number): Promise<void> {
     const { runtime, metrics, journal, status } = this.#parts;
     try {
-      await Promise.all([status.close(), runtime.stopAll(timeoutMs)]);
+      const ended = await Promise.allSettled([status.close(), runtime.stopAll(timeoutMs)]);
+      for (const end of ended) if (end.status === 'rejected') throw end.reason;
     } finally {
       try {
         await metrics.close();

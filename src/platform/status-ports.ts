@@ -4,7 +4,8 @@ import type { Config } from '../config/config.ts';
 import { describeConfig, type SettingSource } from '../config/load-config.ts';
 import { redact } from '../config/redact.ts';
 import { isMapping } from '../domain/problem-collector.ts';
-import { DataflowError, type Problem } from '../errors.ts';
+import { HIDDEN } from '../domain/secrets.ts';
+import { DataflowError, describeProblem, type Problem } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Journal } from '../runtime/journal.ts';
 import type { PipelineActor } from '../runtime/pipeline-actor.ts';
@@ -106,14 +107,14 @@ function settingViews(config: Config, sourceOf: (key: string) => SettingSource):
 function actionsOf(platform: Platform): PipelineActions {
   return {
     async create(spec) {
-      refuseCode(spec);
+      refuseWhatJsonCannotGive(spec);
       const { id } = spec;
       const isKnown = platform.listPipelines().some((known) => known.id === id);
       const pipeline = await platform.spawnPipeline(spec as unknown as PipelineSpec);
       return { id: pipeline.id, created: !isKnown };
     },
     async updateConfig(id, spec) {
-      refuseCode(spec);
+      refuseWhatJsonCannotGive(spec);
       await platform.pipeline(id).updateConfig({ ...spec, id } as unknown as PipelineSpec);
     },
     async act(id, action, reason) {
@@ -126,8 +127,8 @@ function actionsOf(platform: Platform): PipelineActions {
   };
 }
 
-/** What comes as JSON holds no code: a list is no source, and the mark for code stands for nothing. */
-function refuseCode(spec: Readonly<Record<string, unknown>>): void {
+/** JSON holds no code: a list is no source, and the mark for code stands for nothing. Nor is a hidden secret one. */
+function refuseWhatJsonCannotGive(spec: Readonly<Record<string, unknown>>): void {
   const { source, sink, deadLetter, transforms } = spec;
   const parts: (readonly [string, unknown])[] = [
     ['source', source],
@@ -135,10 +136,19 @@ function refuseCode(spec: Readonly<Record<string, unknown>>): void {
     ['deadLetter', deadLetter],
     ...(Array.isArray(transforms) ? transforms.map((part, index) => [`transforms.${index}`, part] as const) : []),
   ];
-  const problems: Problem[] = parts
-    .filter(([, part]) => Array.isArray(part) || (isMapping(part) && part.type === CODE_TYPE))
-    .map(([path]) => ({ path, expected: 'a part that is no code', got: 'code or a list of records' }));
+  const problems: Problem[] = [];
+  for (const [path, part] of parts) {
+    if (Array.isArray(part) || (isMapping(part) && part.type === CODE_TYPE)) {
+      problems.push({
+        path,
+        expected: 'a part that is no code: spawn that in your own process',
+        got: 'code or records',
+      });
+    } else if (JSON.stringify(part)?.includes(HIDDEN) === true) {
+      problems.push({ path, expected: 'the secret itself, or a reference to a variable', got: HIDDEN });
+    }
+  }
   if (problems.length === 0) return;
-  const message = `the pipeline was not taken: ${problems.map(({ path }) => path).join(', ')}: code cannot be given here; spawn it in your own process`;
+  const message = `the pipeline was not taken: ${problems.map(describeProblem).join('; ')}`;
   throw new DataflowError('DATAFLOW_ERR_PIPELINE_INVALID', message, { problems });
 }

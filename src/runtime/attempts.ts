@@ -69,6 +69,12 @@ export class Attempts {
     return this.#phase;
   }
 
+  /** Runs in the async context of whoever sent the batch, while it is held here; where it is called otherwise. */
+  inContextOf<T>(batchId: string, work: () => T): T {
+    const payload = this.#active?.payload;
+    return payload?.batchId === batchId ? payload.runInContext(work) : work();
+  }
+
   begin(payload: BatchPayload, sender: Envelope, checkpoint: Checkpoint): void {
     this.#abandon('another batch took its place');
     this.#active = { payload, sender, attempt: 1, checkpoint };

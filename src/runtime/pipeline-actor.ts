@@ -274,7 +274,8 @@ export class PipelineActor implements ActorBehaviour<PipelineState> {
     if (plan.steps.length > 0) this.#state = plan.state;
     this.#watch?.committed(plan);
     for (const step of plan.steps) {
-      this.#environment.recorder.record(step.event, step.before, step.after);
+      const { event, before, after } = step;
+      this.#sessions.inSenderContext(step, () => this.#environment.recorder.record(event, before, after));
       this.#sessions.act(step);
       if (this.#listeners.size > 0) this.#tell((listener) => listener.changed?.(step));
     }

@@ -59,6 +59,12 @@ export class Sessions {
     if (this.#current === undefined) this.#open();
   }
 
+  /** What tells of a batch is told in the context of its sender: a measurement then belongs to the sender's trace. */
+  inSenderContext({ event }: Step, tell: () => void): void {
+    if ('batchId' in event && this.attempts !== undefined) this.attempts.inContextOf(event.batchId, tell);
+    else tell();
+  }
+
   act({ event, after, envelope }: Step): void {
     switch (event.type) {
       case 'PipelineStarted':

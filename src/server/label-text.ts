@@ -18,13 +18,16 @@ export function labelText(attributes: Attributes, reservesLe = false): string {
   return flat([...labels].map(([name, value]) => `${name}="${escapeQuoted(value)}"`).join(','));
 }
 
-/** Keys that become one label name share it, their values joined in the order of the keys. */
+/**
+ * Keys that become one label name share it, their values joined in the order of the keys. To Prometheus an empty value means
+ * the same as no label, so it is left out: two series must not differ in that alone.
+ */
 export function labelMap(attributes: Attributes, reservesLe = false): Map<string, string> {
   const labels = new Map<string, string>();
   let clash = false;
   for (const [key, value] of Object.entries(attributes)) {
     const name = nameOf(key, reservesLe);
-    if (name === undefined || value === undefined || value === null) continue;
+    if (name === undefined || isNothing(value)) continue;
     clash ||= labels.has(name);
     labels.set(name, valueText(value));
   }
@@ -44,11 +47,15 @@ function joinedLabels(attributes: Attributes, reservesLe: boolean): Map<string, 
   for (const key of Object.keys(attributes).sort()) {
     const name = nameOf(key, reservesLe);
     const value = attributes[key];
-    if (name === undefined || value === undefined || value === null) continue;
+    if (name === undefined || isNothing(value)) continue;
     const before = labels.get(name);
     labels.set(name, before === undefined ? valueText(value) : `${before};${valueText(value)}`);
   }
   return labels;
+}
+
+function isNothing(value: Attributes[string] | null): value is undefined {
+  return value === undefined || value === null || value === '';
 }
 
 function nameOf(key: string, reservesLe: boolean): string | undefined {

@@ -25,7 +25,7 @@ const NUMBER_LENGTH = 32;
 const EXEMPLAR_LENGTH = 150;
 
 /**
- * The text of a collection in chunks of about 64 kB that end with a line, so that a caller can yield between them. Nothing
+ * The text of a collection in chunks of 64 kB or more that end with a line, so that a caller can yield between them. Nothing
  * is read before its chunk is asked for, and a chunk must be used before the next one is: all of them are the same memory.
  * Of two samples with equal labels the first stays.
  */
@@ -34,47 +34,83 @@ export function* prometheusText(
   { format = 'classic', created = false }: ExpositionOptions = {},
 ): Generator<Buffer, void, undefined> {
   const open = format === 'openmetrics';
-  const out = new TextBuffer();
-  const makeRoom = function* (bytes: number): Generator<Buffer, void, undefined> {
-    if (out.hasRoom(bytes)) return;
-    if (out.length > 0) yield out.take();
-    out.reserve(bytes);
-  };
-  const say = function* (text: string): Generator<Buffer, void, undefined> {
-    yield* makeRoom(3 * text.length);
-    out.text(text);
-  };
-  yield* say(targetInfo(exposed, open));
-  for (const family of exposedFamilies(exposed)) {
-    yield* say(head(family, open));
-    const createdBase = created && open && family.type !== 'gauge' ? baseName(family.name, family.type) : '';
-    const isHistogram = family.type === 'histogram';
-    const name = flat(family.name);
-    // Two scopes may hold the same labels, and so may the attribute sets of an instrument that guards none.
-    const seen =
-      family.metrics.length === 1 && family.metrics[0]?.hasDistinctLabels === true ? undefined : new Set<string>();
-    for (const metric of family.metrics) {
-      const bounds = bucketBounds(metric.boundaries, open);
-      const lines = isHistogram ? bounds.length + 2 : 1;
-      const lineLength = longestLine(family.name, bounds) + (isHistogram && open ? EXEMPLAR_LENGTH : 0);
-      for (const point of metric.points()) {
-        const labels = isHistogram ? histogramLabels(point.series) : seriesLabels(point.series);
-        if (seen?.has(labels)) continue;
-        seen?.add(labels);
-        const room = (lines + 1) * (lineLength + 3 * labels.length);
-        if (!out.hasRoom(room)) yield* makeRoom(room);
-        if (isHistogram) writeHistogram(out, name, labels, bounds, point, open);
-        else writeSample(out, name, '', labels, point.value);
-        if (createdBase !== '') writeCreated(out, createdBase, labels, seconds(point.startTimeMs));
+  const out = takeBuffer();
+  try {
+    say(out, targetInfo(exposed, open));
+    for (const family of exposedFamilies(exposed)) {
+      say(out, head(family, open));
+      const createdBase = created && open && family.type !== 'gauge' ? flat(baseName(family.name, family.type)) : '';
+      // Two scopes may hold the same labels, and so may the attribute sets of an instrument that guards none.
+      const isDistinct = family.metrics.length === 1 && family.metrics[0]?.hasDistinctLabels === true;
+      const seen = isDistinct ? undefined : new Set<string>();
+      const name = flat(family.name);
+      for (const metric of family.metrics) {
+        const bounds = family.type === 'histogram' ? bucketBounds(metric.boundaries, open) : undefined;
+        const points = metric.points()[Symbol.iterator]();
+        while (!fill(out, points, name, bounds, open, createdBase, seen)) yield out.take();
       }
     }
+    if (open) say(out, '# EOF\n');
+    if (out.length > 0) yield out.take();
+  } finally {
+    giveBack(out);
   }
-  if (open) yield* say('# EOF\n');
-  if (out.length > 0) yield out.take();
 }
 
-function longestLine(name: string, bounds: readonly string[]): number {
-  return name.length + '_created{}'.length + Math.max(...bounds.map(({ length }) => length)) + NUMBER_LENGTH;
+/**
+ * Used again by the next scrape: its memory, and the code that V8 has compiled for its shape, which is lost at a full
+ * garbage collection when no object has that shape.
+ */
+let spare: TextBuffer | undefined;
+
+function takeBuffer(): TextBuffer {
+  const out = spare ?? new TextBuffer();
+  spare = undefined;
+  return out;
+}
+
+function giveBack(out: TextBuffer): void {
+  out.take();
+  if (!out.hasGrown) spare = out;
+}
+
+function say(out: TextBuffer, text: string): void {
+  out.ensureRoom(3 * text.length);
+  out.text(text);
+}
+
+/**
+ * Writes points until a chunk is full, which gives false, or until there are no more. A point is written as soon as it is
+ * taken: its series may be gone when the chunk has been sent.
+ */
+function fill(
+  out: TextBuffer,
+  points: Iterator<FamilyPoint>,
+  name: string,
+  bounds: readonly string[] | undefined,
+  open: boolean,
+  createdBase: string,
+  seen: Set<string> | undefined,
+): boolean {
+  const lines = bounds === undefined ? 2 : bounds.length + 3;
+  const lineLength = longestLine(name, bounds) + (bounds !== undefined && open ? EXEMPLAR_LENGTH : 0);
+  while (!out.isFull) {
+    const next = points.next();
+    if (next.done === true) return true;
+    const point = next.value;
+    const labels = bounds === undefined ? seriesLabels(point.series) : histogramLabels(point.series);
+    if (seen?.has(labels)) continue;
+    seen?.add(labels);
+    out.ensureRoom(lines * (lineLength + 3 * labels.length));
+    if (bounds === undefined) writeSample(out, name, '', labels, point.value);
+    else writeHistogram(out, name, labels, bounds, point, open);
+    if (createdBase !== '') writeCreated(out, createdBase, labels, seconds(point.startTimeMs));
+  }
+  return false;
+}
+
+function longestLine(name: string, bounds: readonly string[] = []): number {
+  return name.length + '_created{}'.length + Math.max(0, ...bounds.map(({ length }) => length)) + NUMBER_LENGTH;
 }
 
 function writeStart(out: TextBuffer, name: string, suffix: string, labels: string): void {

@@ -1,6 +1,8 @@
 import { sampleNumber } from './prometheus-number.ts';
 
-const CAPACITY = 65_536;
+const CHUNK = 65_536;
+/** A chunk, and the point that fills it up. */
+const CAPACITY = CHUNK + 16_384;
 const LARGEST_INTEGER = 2 ** 31;
 const ZERO = 48;
 const MINUS = 45;
@@ -18,9 +20,14 @@ export class TextBuffer {
     return this.#at;
   }
 
-  /** Whether so many bytes can be added before the text so far is taken away. */
-  hasRoom(bytes: number): boolean {
-    return bytes <= this.#bytes.length - this.#at;
+  /** Enough for a chunk. */
+  get isFull(): boolean {
+    return this.#at >= CHUNK;
+  }
+
+  /** It takes more memory than most texts need. */
+  get hasGrown(): boolean {
+    return this.#bytes.length > CAPACITY;
   }
 
   /**
@@ -33,9 +40,12 @@ export class TextBuffer {
     return taken;
   }
 
-  /** Room for at least so many bytes, once the text so far was taken. */
-  reserve(bytes: number): void {
-    if (bytes > this.#bytes.length) this.#bytes = Buffer.allocUnsafeSlow(bytes);
+  /** Room for at least so many bytes more. */
+  ensureRoom(bytes: number): void {
+    if (bytes <= this.#bytes.length - this.#at) return;
+    const larger = Buffer.allocUnsafeSlow(2 * (this.#at + bytes));
+    this.#bytes.copy(larger, 0, 0, this.#at);
+    this.#bytes = larger;
   }
 
   /** Each UTF-16 unit takes three bytes at most. */

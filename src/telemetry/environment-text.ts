@@ -10,7 +10,10 @@ export function parseAttributes(text: string): Record<string, string> | undefine
     const key = pair.slice(0, Math.max(at, 0)).trim();
     if (key === '') return undefined;
     try {
-      attributes[decodeURIComponent(key)] = decodeURIComponent(pair.slice(at + 1).trim());
+      const name = decodeURIComponent(key);
+      // An assignment to this name sets no property.
+      if (name === '__proto__') return undefined;
+      attributes[name] = decodeURIComponent(pair.slice(at + 1).trim());
     } catch {
       return undefined;
     }

@@ -8,9 +8,10 @@
  * R3 Concurrent collections are one. A collection that failed or took too long is an error, never old values.
  * R4 A host application's provider is only recorded to: it is neither collected from nor shut down.
  */
+import { randomUUID } from 'node:crypto';
 import { createNoopMeter, diag, type MeterProvider as MeterProviderApi } from '@opentelemetry/api';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
-import { resourceFromAttributes } from '@opentelemetry/resources';
+import { type Resource, resourceFromAttributes } from '@opentelemetry/resources';
 import {
   type CollectionResult,
   type IMetricReader,
@@ -34,6 +35,7 @@ import { startEventLoopMetrics } from './event-loop-metrics.ts';
 import { startGcMetrics } from './gc-metrics.ts';
 import { createHostMetrics, type HostMetricsProducer } from './host-metrics.ts';
 import { instrumentFilter } from './instrument-filter.ts';
+import { pushesOtlp } from './otlp/otlp-config.ts';
 import { createOtlpReader } from './otlp/otlp-reader.ts';
 import { startCpuMetrics, startMemoryMetrics, startThreadMetrics } from './runtime-metrics.ts';
 import type { TelemetryConfig } from './telemetry-config.ts';
@@ -147,7 +149,7 @@ function ownTelemetry(options: TelemetryOptions): Telemetry {
   const otlp = createOtlpReader(config, [host], { env });
   const pushing = otlp === undefined ? readers : [otlp, ...readers];
   const provider = new MeterProvider({
-    resource: resourceFromAttributes({ ...config.resource, 'service.name': config.service }),
+    resource: resourceOf(config),
     views,
     readers: [reader, ...pushing.map((other) => withEngine(other, engine, (sdk) => withWanted(sdk, wanted)))],
   });
@@ -164,11 +166,12 @@ function ownTelemetry(options: TelemetryOptions): Telemetry {
   });
 
   const scrapeNow = async (): Promise<Scrape> => {
-    const [{ resourceMetrics, errors }] = await Promise.all([
+    const [{ resourceMetrics, errors }, ownErrors] = await Promise.all([
       reader.collect({ timeoutMillis: collectTimeoutMs }),
       engine.observe(collectTimeoutMs),
     ]);
-    if (errors.length > 0) throw errors[0];
+    const failures = [...errors, ...ownErrors];
+    if (failures.length > 0) throw failures[0];
     const { resource, scopeMetrics } = withWanted(resourceMetrics, wanted);
     collectedSeries = countSeries(scopeMetrics) + engine.size;
     return { resource, scopeMetrics, families: engine.families() };
@@ -214,6 +217,15 @@ function ownTelemetry(options: TelemetryOptions): Telemetry {
       return closed;
     },
   };
+}
+
+/**
+ * A backend that is pushed to tells the processes of a service apart by the instance's id alone, and where two had the same
+ * it would mix their counters; who scrapes names the instance itself.
+ */
+function resourceOf({ resource, service, otlp }: TelemetryConfig): Resource {
+  const own = pushesOtlp(otlp) ? { 'service.instance.id': randomUUID() } : {};
+  return resourceFromAttributes({ ...own, ...resource, 'service.name': service });
 }
 
 function isOwnScope(name: string): boolean {

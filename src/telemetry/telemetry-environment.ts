@@ -1,4 +1,5 @@
 import type { Environment } from '../connectors/environment.ts';
+import { describeGot } from '../domain/problem-collector.ts';
 import type { Problem } from '../errors.ts';
 import { parseAttributes, type ReadVariable } from './environment-text.ts';
 import { readOtlpVariables } from './otlp/otlp-environment.ts';
@@ -25,6 +26,10 @@ export function parsePort(text: string): number | undefined {
   return port <= 65_535 ? port : undefined;
 }
 
+function parseLine(text: string): string | undefined {
+  return /\p{Cc}/u.test(text.trim()) ? undefined : text.trim();
+}
+
 /**
  * The settings that KAMON_* and OTEL_* variables hold. Where both are set, KAMON_* wins; an empty variable counts as
  * not set. All problems are returned together, each with the variable's name as its path.
@@ -36,7 +41,7 @@ export function telemetryConfigFromEnvironment(env: Environment): TelemetryEnvir
     const text = read(name);
     const value = text === undefined ? undefined : parse(text);
     if (text !== undefined && value === undefined) {
-      const got = /HEADERS|ENDPOINT/.test(name) ? 'something else (hidden)' : JSON.stringify(text);
+      const got = /HEADERS|ENDPOINT|ATTRIBUTES/.test(name) ? 'something else (hidden)' : describeGot(text, name);
       problems.push({ path: name, expected, got });
     }
     return value;
@@ -48,17 +53,19 @@ export function telemetryConfigFromEnvironment(env: Environment): TelemetryEnvir
   const enabled = switched('KAMON_ENABLED') ?? (sdkDisabled === undefined ? undefined : !sdkDisabled);
   const otelPort = port('OTEL_EXPORTER_PROMETHEUS_PORT');
   const prometheusPort = port('KAMON_PROMETHEUS_PORT') ?? otelPort;
-  const host = read('OTEL_EXPORTER_PROMETHEUS_HOST')?.trim();
+  const line = (name: string) => parsed(name, parseLine, 'a text without control characters');
+  const host = line('OTEL_EXPORTER_PROMETHEUS_HOST');
   const attributes = parsed('OTEL_RESOURCE_ATTRIBUTES', parseAttributes, 'key=value pairs separated by commas') ?? {};
   const otlp = readOtlpVariables(parsed);
   const { 'service.name': attributeService, ...resource } = attributes;
-  const service = read('KAMON_SERVICE_NAME') ?? read('OTEL_SERVICE_NAME') ?? attributeService;
+  const otelService = line('OTEL_SERVICE_NAME');
+  const service = line('KAMON_SERVICE_NAME') ?? otelService ?? attributeService;
 
   if (problems.length > 0) return { problems };
   return {
     overrides: {
       ...(enabled === undefined ? {} : { enabled }),
-      ...(service === undefined ? {} : { service: service.trim() }),
+      ...(service === undefined ? {} : { service }),
       ...(host === undefined && prometheusPort === undefined
         ? {}
         : {

@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type CodeSink, type Platform, startPlatform } from '../../src/index.ts';
+import { isRecording, PROMETHEUS, rulesOf } from '../support/prometheus-rules.ts';
 import { missing, type RunningPrometheus, runPrometheus } from '../support/prometheus-server.ts';
 
 /** Every query of the documentation. */
@@ -28,6 +30,11 @@ const ALERTS = [
   'rate(dataflow_batches_timeouts_total[5m])',
   'jvm_memory_heap_used_bytes / jvm_memory_heap_max_bytes',
 ];
+
+const RECORDINGS_FILE = 'dataflow-recordings.yml';
+const RECORDINGS = rulesOf(RECORDINGS_FILE)
+  .filter(isRecording)
+  .map(({ record }) => record);
 
 /** What promtool says of names that the documentation fixes. */
 const FORCED = [
@@ -88,7 +95,8 @@ withPrometheus(`a Prometheus that scrapes${noPrometheus === undefined ? '' : `: 
   let prometheus: RunningPrometheus;
 
   beforeAll(async () => {
-    prometheus = await runPrometheus(new URL(metricsUrl).host);
+    const rules = [join(PROMETHEUS, 'rules', RECORDINGS_FILE)];
+    prometheus = await runPrometheus([new URL(metricsUrl).host], { rules });
   });
 
   afterAll(() => prometheus?.stop());
@@ -105,6 +113,14 @@ withPrometheus(`a Prometheus that scrapes${noPrometheus === undefined ? '' : `: 
 
   test.each(ALERTS)('the alert on %s has data', async (query) => {
     await prometheus.waitFor(query);
+  });
+
+  test.each(RECORDINGS)('%s is recorded, by the labels of its level', async (record) => {
+    const [sample] = await prometheus.waitFor(record);
+    const labels = Object.keys(sample?.metric ?? {}).sort();
+    const pipeline = record.startsWith('pipeline:') ? ['pipeline_id'] : [];
+    expect(labels).toEqual(['__name__', 'instance', 'job', ...pipeline]);
+    expect(Number(sample?.value[1])).not.toBeNaN();
   });
 
   test('numbers are those of the pipeline', async () => {

@@ -18,6 +18,7 @@ const ELSEWHERE: Readonly<Record<string, readonly [file: string, words: readonly
 };
 /** Run here, while `npm start` serves. */
 const SCRAPE = 'curl -s http://localhost:9095/metrics';
+const DOCTOR = 'npx dataflow doctor';
 
 const readme = readReadme();
 const commands = codeBlocks(readme, 'sh').flatMap(({ code }) => code.trim().split('\n'));
@@ -52,9 +53,10 @@ afterAll(() => rm(tree, { recursive: true, force: true }));
 
 let output: string;
 let scraped: string;
+let examined: string;
 let ended: readonly [code: number | null, signal: NodeJS.Signals | null];
 
-/** `npm start`, a scrape as the README tells to, Ctrl-C. */
+/** `npm start`, a scrape and an examination as the README tells to, Ctrl-C. */
 async function start(): Promise<void> {
   output = '';
   const child = spawn('npm', ['start'], { cwd: tree, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -72,6 +74,7 @@ async function start(): Promise<void> {
   try {
     const url = await serving;
     scraped = (await run('sh', ['-c', SCRAPE.replace('http://localhost:9095/metrics', url)])).stdout;
+    examined = (await run('sh', ['-c', `${DOCTOR} --url ${url}`])).stdout;
   } finally {
     // As a terminal does: to every process of the foreground group.
     if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid!, 'SIGINT');
@@ -119,6 +122,21 @@ describe('npm start', () => {
       // Counts and states are the same on every machine, times and sizes are not.
       if (/_total$|_count$|_stopped$/.test(name) || labels.le === '+Inf') expect([name, real]).toEqual([name, value]);
     }
+  });
+
+  test('is examined as the README shows, numbers aside', () => {
+    const shown = codeBlocks(readme, 'text').find(({ code }) => code.startsWith('ok '))!;
+    const lines = (text: string): string[] =>
+      text
+        .replaceAll(/\d[\d.]*/g, 'N')
+        .replaceAll(/N [km]?B\b/gi, 'N B')
+        .split('\n');
+    const [real, expected] = [lines(examined), lines(shown.code)];
+    expect(expected.length).toBeGreaterThan(13);
+    // How busy the machine of a test is, and so the number of warnings, is no matter.
+    const isSteady = (line: string): boolean => !/ process | failed, /.test(line);
+    expect(real.filter((line) => isSteady(line) && !line.startsWith(' '))).toEqual(expected.filter(isSteady));
+    expect(examined).toMatch(/ 0 failed, 0 skipped\n$/);
   });
 
   test('serves every pipeline and runtime metric that needs nothing to go wrong', () => {
@@ -185,10 +203,10 @@ describe('code', () => {
 });
 
 describe('commands', () => {
-  const dataflow = commands.filter((command) => command.startsWith('npx dataflow '));
+  const dataflow = commands.filter((command) => command.startsWith('npx dataflow ') && command !== DOCTOR);
 
   test('each one is run by a test', async () => {
-    const others = commands.filter((command) => !dataflow.includes(command) && command !== SCRAPE);
+    const others = commands.filter((command) => ![...dataflow, SCRAPE, DOCTOR].includes(command));
     expect(others.sort()).toEqual(Object.keys(ELSEWHERE).sort());
     for (const [file, words] of Object.values(ELSEWHERE)) {
       const text = await readFile(join(ROOT, file), 'utf8');
@@ -205,8 +223,9 @@ describe('commands', () => {
   test('every command of the table has run, or prints its answer here', async () => {
     const [, section = ''] = readme.split('<!-- table:commands -->');
     const names = rowsOf(section.split('<!-- /table -->')[0]!.trim()).map(([cell]) => cell!.split(/[ `]/)[2]!);
-    expect(names).toHaveLength(6);
-    const rest = names.filter((name) => !dataflow.some((command) => command.startsWith(`npx dataflow ${name}`)));
+    expect(names).toHaveLength(8);
+    const ran = [...dataflow, DOCTOR];
+    const rest = names.filter((name) => !ran.some((command) => command.startsWith(`npx dataflow ${name}`)));
     expect(rest).toEqual(['state', 'metrics']);
     const state = await run('npx', ['dataflow', 'state', 'big-quakes']);
     expect(JSON.parse(state.stdout)).toMatchObject({ id: 'big-quakes', status: 'stopped' });
@@ -219,19 +238,23 @@ describe('commands', () => {
 
 describe('YAML', () => {
   test('each block is pipelines, settings or a Prometheus configuration', () => {
-    expect(samples.map(({ value }) => Object.keys(value)).sort()).toEqual([
-      ['metrics'],
-      ['pipelines'],
-      ['scrape_configs'],
-    ]);
+    const kinds = samples.map(({ value }) => Object.keys(value).join());
+    expect([...new Set(kinds)].sort()).toEqual(['metrics', 'pipelines', 'scrape_configs']);
+    expect(kinds.filter((kind) => kind !== 'metrics')).toHaveLength(2);
   });
 
-  test('the settings are valid', async () => {
-    const { code } = samples.find(({ value }) => value.metrics !== undefined)!;
-    await writeFile(join(tree, 'settings.yaml'), code);
-    const checked = await run('npx', ['dataflow', '-c', 'settings.yaml', 'check', 'big-quakes.yaml']);
-    expect(checked.stdout).toMatch(/^ok /);
-  });
+  test.each(samples.filter(({ value }) => value.metrics !== undefined))(
+    'the settings at line $line are valid',
+    async ({ code }) => {
+      await writeFile(join(tree, 'settings.yaml'), code);
+      const names = [...code.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name!);
+      const checked = await execute('npx', ['dataflow', '-c', 'settings.yaml', 'check', 'big-quakes.yaml'], {
+        cwd: tree,
+        env: { ...env, ...Object.fromEntries(names.map((name) => [name, 'x'])) },
+      });
+      expect(checked.stdout).toMatch(/^ok /);
+    },
+  );
 
   test('the specification names keys that exist', async () => {
     const { code } = samples.find(({ value }) => value.pipelines !== undefined)!;

@@ -71,7 +71,7 @@ async function scrapeElsewhere(): Promise<void> {
 
 const noPrometheus = missing('prometheus');
 (noPrometheus === undefined ? test : test.skip)('a real Prometheus takes all of it within its timeout', async () => {
-  const prometheus = await runPrometheus(new URL(server.url).host, '10s');
+  const prometheus = await runPrometheus([new URL(server.url).host], { scrapeInterval: '10s' });
   try {
     const count = ([sample]: { value: [number, string] }[]): boolean => Number(sample?.value[1]) === PIPELINES;
     await prometheus.waitFor('count(dataflow_batches_processed_total)', count);

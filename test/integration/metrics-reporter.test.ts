@@ -9,7 +9,9 @@ import {
   MeterProvider,
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
+import type { DataflowError } from '../../src/errors.ts';
 import { MetricsReporter } from '../../src/platform/metrics-reporter.ts';
+import { httpReceiver } from '../support/otlp-receiver.ts';
 import { parsePrometheus, sampleValue } from '../support/prometheus-parser.ts';
 
 const P = { pipeline_id: 'pipeline-123' };
@@ -71,16 +73,16 @@ describe('MetricsReporter on its own', () => {
   });
 
   test('init twice is one init; before init and after shutdown a record is a no-op', async () => {
-    MetricsReporter.recordBatchProcessed('early', 1, 0, 1);
+    MetricsReporter.recordBatchProcessed('before-init', 1, 0, 1);
     const port = await freePort();
     const options = { env: {}, metrics: { prometheus: { port } } };
     const first = MetricsReporter.init(options);
     expect(MetricsReporter.init(options)).toBe(first);
     await first;
     const text = JSON.stringify([...(await scrape(port)).values()]);
-    expect(text).not.toContain('early');
+    expect(text).not.toContain('before-init');
     await Promise.all([MetricsReporter.shutdown(), MetricsReporter.shutdown()]);
-    MetricsReporter.recordBatchProcessed('late', 1, 0, 1);
+    MetricsReporter.recordBatchProcessed('after-shutdown', 1, 0, 1);
     await expect(fetch(`http://127.0.0.1:${port}/metrics`)).rejects.toThrow();
 
     const again = MetricsReporter.init(options);
@@ -88,7 +90,7 @@ describe('MetricsReporter on its own', () => {
     await again;
     const families = await scrape(port);
     expect(sampleValue(families, 'dataflow_batches_processed_total', { pipeline_id: 'again' })).toBe(1);
-    expect(JSON.stringify([...families.values()])).not.toContain('late');
+    expect(JSON.stringify([...families.values()])).not.toContain('after-shutdown');
   });
 
   test('a shutdown right after init leaves nothing', async () => {
@@ -120,8 +122,79 @@ describe('MetricsReporter on its own', () => {
     const env = { KAMON_ENABLED: 'perhaps', KAMON_PROMETHEUS_PORT: 'x' };
     await expect(MetricsReporter.init({ env })).rejects.toMatchObject({
       code: 'DATAFLOW_ERR_CONFIG_INVALID',
-      message: expect.stringMatching(/KAMON_ENABLED.*KAMON_PROMETHEUS_PORT/),
+      message: expect.stringMatching(/KAMON_ENABLED.*KAMON_PROMETHEUS_PORT/s),
     });
+  });
+
+  test('bad options reject with every problem, those of the environment included, and leave nothing behind', async () => {
+    const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    const options = {
+      meterProvider: {},
+      port: 9095,
+      metrics: {
+        prometheus: { port: 70_000, auth: { basic: { username: 'u' } } },
+        otlp: { headers: { authorization: 'hunter2\n' } },
+        tickInterval: 'soon',
+        fliter: {},
+      },
+      env: { KAMON_ENABLED: 'perhaps', DATAFLOW_JOURNAL_KIND: 'of no interest here' },
+    };
+    const starting = MetricsReporter.init(options as never);
+    await expect(starting).rejects.toMatchObject({ code: 'DATAFLOW_ERR_CONFIG_INVALID' });
+    const { message, problems } = (await starting.catch((error: unknown) => error)) as DataflowError;
+    expect(problems?.map(({ path }) => path).sort()).toEqual([
+      'KAMON_ENABLED',
+      'meterProvider',
+      'metrics.fliter',
+      'metrics.otlp.headers',
+      'metrics.prometheus.auth.basic.password',
+      'metrics.prometheus.port',
+      'metrics.tickInterval',
+      'port',
+    ]);
+    expect(`${message}${JSON.stringify(warn.mock.calls)}`).not.toContain('hunter2');
+    expect(MetricsReporter.url).toBeUndefined();
+
+    for (const bad of [null, 'x', 7, []]) {
+      await expect(MetricsReporter.init(bad as never)).rejects.toMatchObject({ code: 'DATAFLOW_ERR_CONFIG_INVALID' });
+    }
+    const half = { env: {}, metrics: { prometheus: { tls: { cert: 'c.pem' } } } };
+    await expect(MetricsReporter.init(half as never)).rejects.toMatchObject({
+      message: expect.stringContaining('metrics.prometheus.tls.key'),
+    });
+  });
+
+  test('url says where the metrics are served, while they are', async () => {
+    expect(MetricsReporter.url).toBeUndefined();
+    await MetricsReporter.init({
+      env: {},
+      metrics: { prometheus: { host: '127.0.0.1', port: 0 }, tickInterval: '1s' },
+    });
+    expect(MetricsReporter.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/metrics$/);
+    const response = await fetch(MetricsReporter.url!, { headers: { connection: 'close' } });
+    expect(response.status).toBe(200);
+    await response.text();
+    await MetricsReporter.shutdown();
+    expect(MetricsReporter.url).toBeUndefined();
+    await MetricsReporter.init({ env: {}, metrics: { prometheus: { enabled: false } } });
+    expect(MetricsReporter.url).toBeUndefined();
+  });
+
+  test('shutdown sends what was not pushed yet, once', async () => {
+    const receiver = await httpReceiver();
+    try {
+      const env = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url };
+      const metrics = { prometheus: { enabled: false }, otlp: { interval: '1h' } };
+      await MetricsReporter.init({ env, metrics });
+      MetricsReporter.recordBatchProcessed('pipeline-123', 3, 0, 1);
+      await Promise.all([MetricsReporter.shutdown(), MetricsReporter.shutdown()]);
+      await MetricsReporter.shutdown();
+      expect(receiver.requests).toBe(1);
+      const records = receiver.exports[0]?.metrics.find(({ name }) => name === 'dataflow.records.processed');
+      expect(records?.points.map(({ value }) => value)).toEqual([3]);
+    } finally {
+      await receiver.close();
+    }
   });
 
   test('KAMON_ENABLED=no starts nothing', async () => {

@@ -1,4 +1,8 @@
-import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { METER_NAME } from '../../src/metrics/names.ts';
 import { PipelineMetricsReporter } from '../../src/metrics/reporter.ts';
 import { createTelemetry, type Telemetry } from '../../src/telemetry/start-telemetry.ts';
@@ -30,12 +34,13 @@ function pushing(
   endpoint: string,
   otlp: TelemetryOverrides['otlp'] = {},
   env: Record<string, string> = {},
+  resource: Record<string, string> = {},
 ): { telemetry: Telemetry; reporter: PipelineMetricsReporter } {
   const config = mergeTelemetryConfig(DEFAULT_TELEMETRY_CONFIG, {
     runtime: { enabled: false },
     process: { enabled: false },
     host: { groups: [] },
-    resource: { team: 'data' },
+    resource: { team: 'data', ...resource },
     otlp: { endpoint, intervalMs: HOUR_MS, ...otlp },
   });
   const telemetry = createTelemetry({ config, env });
@@ -127,6 +132,64 @@ describe.each(protocols)('over %s', (protocol, open) => {
     reporter.recordBatchProcessed('pipeline-123', 1, 0, 1);
     await telemetry.shutdown();
   });
+});
+
+describe('over TLS', () => {
+  let folder = '';
+  let tls: { cert: string; key: string };
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'dataflow-otlp-'));
+    const [cert, key] = [join(folder, 'tls.crt'), join(folder, 'tls.key')];
+    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
+    const options = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
+    execFileSync('openssl', ['req', '-x509', ...options, ...subject, '-keyout', key, '-out', cert], {
+      stdio: 'ignore',
+    });
+    tls = { cert: await readFile(cert, 'utf8'), key: await readFile(key, 'utf8') };
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  test.each(protocols)(
+    '%s: a certificate that a variable names is trusted, no other one is',
+    async (protocol, open) => {
+      const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
+      const receiver = await receiving(() => open({ tls }));
+      const env = { OTEL_EXPORTER_OTLP_CERTIFICATE: join(folder, 'tls.crt') };
+      for (const variables of [{}, { OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE: join(folder, 'nowhere.crt') }, env]) {
+        const { telemetry, reporter } = pushing(receiver.url, { protocol }, variables);
+        reporter.recordBatchProcessed('pipeline-123', 1, 0, 1);
+        await telemetry.shutdown();
+        expect(receiver.exports).toHaveLength(variables === env ? 1 : 0);
+      }
+      expect(JSON.stringify(warn.mock.calls)).toContain('nowhere.crt');
+    },
+  );
+});
+
+test('each process that pushes has an id of its own, unless one is given', async () => {
+  const receiver = await receiving(httpReceiver);
+  const started = [
+    pushing(receiver.url),
+    pushing(receiver.url),
+    pushing(receiver.url, {}, {}, { 'service.instance.id': 'a' }),
+  ];
+  for (const { telemetry, reporter } of started) {
+    reporter.recordBatchProcessed('pipeline-123', 1, 0, 1);
+    await telemetry.shutdown();
+  }
+  const ids = receiver.exports.map(({ resource }) => String(resource['service.instance.id']));
+  expect(ids[2]).toBe('a');
+  expect(ids[0]).not.toBe(ids[1]);
+  for (const id of ids.slice(0, 2))
+    expect(id).toMatch(/^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/);
+});
+
+test('who only scrapes is shown no such id', async () => {
+  const config = mergeTelemetryConfig(DEFAULT_TELEMETRY_CONFIG, { host: { groups: [] } });
+  const telemetry = createTelemetry({ config });
+  closing.push(() => telemetry.shutdown());
+  expect((await telemetry.collect()).resource.attributes).not.toHaveProperty(['service.instance.id']);
 });
 
 test('an export that the backend refuses for good is given up, and the next one goes out', async () => {

@@ -3,7 +3,7 @@ import { createServer as createSecureServer } from 'node:https';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { gunzipSync } from 'node:zlib';
-import { type Metadata, Server, ServerCredentials } from '@grpc/grpc-js';
+import { Metadata, Server, ServerCredentials } from '@grpc/grpc-js';
 
 export interface ReceivedPoint {
   readonly attributes: Readonly<Record<string, unknown>>;
@@ -29,8 +29,11 @@ export interface ReceivedExport {
   readonly metrics: readonly ReceivedMetric[];
 }
 
-/** What a backend answers: 200, another status, or nothing at all. */
-export type Behaviour = 'take' | 'hang' | number;
+/** What a backend answers: 200, another status, nothing at all, or a success that tells of rejected points. */
+export type Behaviour = 'take' | 'hang' | 'partial' | number;
+
+/** How long the backend wants to be left alone after a refusal. */
+export type Pause = { readonly seconds: number } | undefined;
 
 export interface OtlpReceiver {
   readonly url: string;
@@ -38,6 +41,7 @@ export interface OtlpReceiver {
   /** Requests so far, refused ones included. */
   requests: number;
   behaviour: Behaviour;
+  pause: Pause;
   /** Settles when `count` exports were taken. */
   taken(count: number): Promise<void>;
   close(): Promise<void>;
@@ -46,6 +50,7 @@ export interface OtlpReceiver {
 const require = createRequire(import.meta.url);
 // The package does not export the decoder that it ships.
 const decoder = require(`${process.cwd()}/node_modules/otlp-decoder/build/src/generated/root.js`);
+const Response = decoder.opentelemetry.proto.collector.metrics.v1.ExportMetricsServiceResponse;
 const Request = decoder.opentelemetry.proto.collector.metrics.v1.ExportMetricsServiceRequest;
 
 // biome-ignore lint/suspicious/noExplicitAny: the decoder has no types.
@@ -88,6 +93,7 @@ class Taken {
   readonly exports: ReceivedExport[] = [];
   requests = 0;
   behaviour: Behaviour = 'take';
+  pause: Pause;
   readonly #waiting: { count: number; resolve: () => void }[] = [];
 
   take(received: ReceivedExport): void {
@@ -101,6 +107,33 @@ class Taken {
   }
 }
 
+function answerOf(behaviour: Behaviour): Buffer {
+  const partialSuccess = { rejectedDataPoints: 2, errorMessage: 'too old' };
+  return behaviour === 'partial' ? Buffer.from(Response.encode({ partialSuccess }).finish()) : Buffer.alloc(0);
+}
+
+const field = (number: number, bytes: Buffer): Buffer =>
+  Buffer.concat([Buffer.of((number << 3) | 2, bytes.length), bytes]);
+
+/** google.rpc.Status with a RetryInfo behind another detail, as gRPC puts it into a trailer. */
+export function statusWithRetryInfo({ seconds }: { readonly seconds: number }): Buffer {
+  const detail = (type: string, value: Buffer): Buffer =>
+    field(3, Buffer.concat([field(1, Buffer.from(`type.googleapis.com/google.rpc.${type}`)), field(2, value)]));
+  const delay = Buffer.from([0x08, seconds, 0x10, 0x80, 0xca, 0xb5, 0xee, 0x01]);
+  return Buffer.concat([
+    Buffer.of(0x08, 14),
+    field(2, Buffer.from('busy')),
+    detail('DebugInfo', Buffer.alloc(0)),
+    detail('RetryInfo', field(1, delay)),
+  ]);
+}
+
+function trailerOf(pause: Pause): Metadata {
+  const metadata = new Metadata();
+  if (pause !== undefined) metadata.set('grpc-status-details-bin', statusWithRetryInfo(pause));
+  return metadata;
+}
+
 export async function httpReceiver(
   options: { port?: number; tls?: { cert: string; key: string } } = {},
 ): Promise<OtlpReceiver> {
@@ -111,12 +144,16 @@ export async function httpReceiver(
     request.on('end', () => {
       state.requests += 1;
       if (state.behaviour === 'hang') return;
-      if (state.behaviour === 'take') {
+      if (typeof state.behaviour === 'string') {
         const body = Buffer.concat(chunks);
         const plain = request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body;
         state.take(decodeExport(plain, request.headers, request.url ?? ''));
       }
-      response.writeHead(state.behaviour === 'take' ? 200 : state.behaviour).end();
+      if (typeof state.behaviour === 'string') response.writeHead(200).end(answerOf(state.behaviour));
+      else
+        response
+          .writeHead(state.behaviour, state.pause === undefined ? {} : { 'retry-after': String(state.pause.seconds) })
+          .end();
     });
   };
   const server = options.tls === undefined ? createServer(handle) : createSecureServer(options.tls, handle);
@@ -131,7 +168,7 @@ export async function httpReceiver(
   });
 }
 
-export async function grpcReceiver(): Promise<OtlpReceiver> {
+export async function grpcReceiver(options: { tls?: { cert: string; key: string } } = {}): Promise<OtlpReceiver> {
   const state = new Taken();
   const server = new Server();
   const identity = (bytes: Buffer): Buffer => bytes;
@@ -149,19 +186,27 @@ export async function grpcReceiver(): Promise<OtlpReceiver> {
     export: (call: { request: Buffer; metadata: Metadata }, answer: (error: unknown, body?: Buffer) => void) => {
       state.requests += 1;
       if (state.behaviour === 'hang') return;
-      if (state.behaviour === 'take') {
+      if (typeof state.behaviour === 'string') {
         state.take(decodeExport(call.request, call.metadata.getMap(), path));
-        answer(null, Buffer.alloc(0));
-      } else answer({ code: state.behaviour, details: 'as the test wants' });
+        answer(null, answerOf(state.behaviour));
+      } else {
+        answer({ code: state.behaviour, details: 'as the test wants', metadata: trailerOf(state.pause) });
+      }
     },
   } as never);
   const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+    server.bindAsync('127.0.0.1:0', credentialsOf(options.tls), (error, bound) =>
       error === null ? resolve(bound) : reject(error),
     ),
   );
   return Object.assign(state, {
-    url: `http://127.0.0.1:${port}`,
+    url: `${options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
     close: async () => server.forceShutdown(),
   });
+}
+
+function credentialsOf(tls: { cert: string; key: string } | undefined): ServerCredentials {
+  if (tls === undefined) return ServerCredentials.createInsecure();
+  const pair = { cert_chain: Buffer.from(tls.cert), private_key: Buffer.from(tls.key) };
+  return ServerCredentials.createSsl(null, [pair]);
 }

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { stringify } from 'yaml';
 
 export interface QueryResult {
   readonly metric: Record<string, string>;
@@ -11,19 +12,42 @@ export interface QueryResult {
 }
 
 export interface RunningPrometheus {
+  /** For instance http://127.0.0.1:9090, without a slash at its end. */
+  readonly url: string;
   query(expression: string): Promise<QueryResult[]>;
   /** Asks again until `enough` holds; throws with the last answer when it never does. */
-  waitFor(expression: string, enough?: (result: QueryResult[]) => boolean): Promise<QueryResult[]>;
+  waitFor(expression: string, enough?: (result: QueryResult[]) => boolean, deadlineMs?: number): Promise<QueryResult[]>;
   stop(): Promise<void>;
 }
 
-/** Undefined where the program is there, else why a test that needs it is skipped. */
-export function missing(program: 'prometheus' | 'promtool'): string | undefined {
-  const { error } = spawnSync(program, ['--version']);
-  return error === undefined ? undefined : `${program} is not installed (Debian package prometheus)`;
+export interface PrometheusOptions {
+  /** 10 s at most: it is also the timeout; default 1s. Rules are evaluated as often. */
+  readonly scrapeInterval?: string;
+  /** Paths of files of rules. */
+  readonly rules?: readonly string[];
+  /** host:port. */
+  readonly alertmanager?: string;
+  /** Further keys of the scrape configuration. */
+  readonly scrape?: Readonly<Record<string, unknown>>;
+  /** Further arguments. */
+  readonly flags?: readonly string[];
 }
 
-async function freePort(): Promise<number> {
+/** The Debian package of each program. */
+const PACKAGES = {
+  prometheus: 'prometheus',
+  promtool: 'prometheus',
+  'prometheus-alertmanager': 'prometheus-alertmanager',
+  amtool: 'prometheus-alertmanager',
+} as const;
+
+/** Undefined where the program is there, else why a test that needs it is skipped. */
+export function missing(program: keyof typeof PACKAGES): string | undefined {
+  const { error } = spawnSync(program, ['--version']);
+  return error === undefined ? undefined : `${program} is not installed (Debian package ${PACKAGES[program]})`;
+}
+
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
@@ -32,15 +56,28 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** A Prometheus on a free port that scrapes `target` (host:port); the interval, 10 s at most, is also the timeout. */
-export async function runPrometheus(target: string, scrapeInterval = '1s'): Promise<RunningPrometheus> {
+function configuration(targets: readonly string[], options: PrometheusOptions): string {
+  const { scrapeInterval = '1s', rules = [], alertmanager, scrape } = options;
+  return stringify({
+    global: { scrape_interval: scrapeInterval, evaluation_interval: scrapeInterval },
+    rule_files: rules,
+    ...(alertmanager !== undefined && {
+      alerting: { alertmanagers: [{ static_configs: [{ targets: [alertmanager] }] }] },
+    }),
+    scrape_configs: [{ job_name: 'dataflow-platform', static_configs: [{ targets }], ...scrape }],
+  });
+}
+
+/** A Prometheus on a free port that scrapes the targets (host:port). */
+export async function runPrometheus(
+  targets: readonly string[],
+  options: PrometheusOptions = {},
+): Promise<RunningPrometheus> {
   const folder = await mkdtemp(join(tmpdir(), 'dataflow-prometheus-'));
   const config = join(folder, 'prometheus.yml');
-  await writeFile(
-    config,
-    `global: { scrape_interval: ${scrapeInterval} }\nscrape_configs: [{ job_name: dataflow-platform, static_configs: [{ targets: ['${target}'] }] }]\n`,
-  );
+  await writeFile(config, configuration(targets, options));
   const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
   const child: ChildProcess = spawn(
     'prometheus',
     [
@@ -48,6 +85,7 @@ export async function runPrometheus(target: string, scrapeInterval = '1s'): Prom
       `--storage.tsdb.path=${join(folder, 'data')}`,
       `--web.listen-address=127.0.0.1:${port}`,
       '--log.level=warn',
+      ...(options.flags ?? []),
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );
@@ -58,14 +96,18 @@ export async function runPrometheus(target: string, scrapeInterval = '1s'): Prom
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
 
   const query = async (expression: string): Promise<QueryResult[]> => {
-    const url = `http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(expression)}`;
-    const response = await fetch(url, { headers: { connection: 'close' } });
+    const address = `${url}/api/v1/query?query=${encodeURIComponent(expression)}`;
+    const response = await fetch(address, { headers: { connection: 'close' } });
     const body = (await response.json()) as { status: string; error?: string; data: { result: QueryResult[] } };
     if (body.status !== 'success') throw new Error(`${expression}: ${body.error}`);
     return body.data.result;
   };
-  const waitFor = async (expression: string, enough = (result: QueryResult[]) => result.length > 0) => {
-    const deadline = performance.now() + 120_000;
+  const waitFor = async (
+    expression: string,
+    enough = (result: QueryResult[]) => result.length > 0,
+    deadlineMs = 120_000,
+  ) => {
+    const deadline = performance.now() + deadlineMs;
     for (;;) {
       let last: string;
       try {
@@ -86,5 +128,5 @@ export async function runPrometheus(target: string, scrapeInterval = '1s'): Prom
     await ended;
     await rm(folder, { recursive: true, force: true });
   };
-  return { query, waitFor, stop };
+  return { url, query, waitFor, stop };
 }

@@ -44,7 +44,7 @@ export function rowsOf(table: string): readonly (readonly string[])[] {
 /** Every generated table by its name, as the code says it now. */
 export async function expectedTables(): Promise<ReadonlyMap<string, string>> {
   const { commands, options } = await commandLineTables();
-  const metrics = (['documented', 'added', 'runtime'] as const).map(
+  const metrics = (['documented', 'added', 'actor', 'runtime'] as const).map(
     (group) => [`metrics-${group}`, metricsTable(INSTRUMENT_LIST.filter((row) => row.group === group))] as const,
   );
   return new Map([
@@ -123,8 +123,8 @@ async function commandLineTables(): Promise<{ readonly commands: string; readonl
   const names = section(program, 'Commands').map(([term]) => term.split(' ')[0]!);
   const commands: (readonly string[])[] = [];
   const options: (readonly string[])[] = section(program, 'Options').map(([term, does]) => [code(term), 'all', does]);
-  for (const name of names.filter((candidate) => candidate !== 'help')) {
-    const text = await help(name);
+  for (const name of await leaves(names)) {
+    const text = await help(...name.split(' '));
     const [, usage = ''] = /^Usage: (.*)$/m.exec(text) ?? [];
     const [, does = ''] = /^Usage: .*\n\n([\s\S]*?)\n\n/.exec(text) ?? [];
     commands.push([code(usage.replace(' [options]', '')), does.replaceAll(/\s*\n\s*/g, ' ')]);
@@ -133,6 +133,16 @@ async function commandLineTables(): Promise<{ readonly commands: string; readonl
     }
   }
   return { commands: render(['command', 'does'], commands), options: render(['option', 'of', 'does'], options) };
+}
+
+/** The commands that do something: in place of one that only has commands of its own, these. */
+async function leaves(names: readonly string[]): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const name of names.filter((candidate) => !/(?:^| )help$/.test(candidate))) {
+    const inner = section(await help(...name.split(' ')), 'Commands').map(([term]) => `${name} ${term.split(' ')[0]!}`);
+    found.push(...(inner.length === 0 ? [name] : await leaves(inner)));
+  }
+  return found;
 }
 
 async function help(...command: readonly string[]): Promise<string> {

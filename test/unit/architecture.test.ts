@@ -15,6 +15,8 @@ const LAYERS = [
   'telemetry',
   'server',
   'config',
+  'slo',
+  'doctor',
   'platform',
   'testing',
   'cli',

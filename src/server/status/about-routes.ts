@@ -48,6 +48,7 @@ export function aboutRoutes(app: App, { ports, board, live }: StatusContext): vo
     summary: 'What changes, live: hello, then a tick each second and an action whenever somebody acts',
     answers: { 200: undefined },
     contentType: 'text/event-stream',
+    isStream: true,
     handler: (_request, reply) => {
       if (live.isFull) {
         throw new DataflowError(

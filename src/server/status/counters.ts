@@ -28,6 +28,15 @@ export function noTotals(): Totals {
   return { records: 0, batches: 0, batchesFailed: 0, retries: 0, timeouts: 0, deadLettered: 0 };
 }
 
+export function resetTotals(totals: Totals): void {
+  totals.records = 0;
+  totals.batches = 0;
+  totals.batchesFailed = 0;
+  totals.retries = 0;
+  totals.timeouts = 0;
+  totals.deadLettered = 0;
+}
+
 /** Null for what the configuration leaves out or nobody measures: 0 would be a claim. */
 export function recorded(metrics: StatusMetrics | undefined, total: Total, value: number): number | null {
   return metrics?.records(INSTRUMENT_OF[total]) === true ? value : null;

@@ -103,7 +103,8 @@ function isSameSite(headers: IncomingHttpHeaders, isWriting: boolean): boolean {
   if (site !== undefined && site !== 'same-origin' && site !== 'none') return false;
   const { origin } = headers;
   if (origin === undefined || !isWriting) return true;
-  return origin.toLowerCase() === `http://${headers.host?.toLowerCase()}`;
+  // The scheme may be that of a proxy in front.
+  return origin.toLowerCase().replace(/^https?:\/\//, '') === headers.host?.toLowerCase();
 }
 
 function forbidden(message: string): DataflowError {

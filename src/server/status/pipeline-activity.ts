@@ -22,6 +22,8 @@ export interface Activity {
   lastError: LastError | undefined;
   lagRecords: number | undefined;
   inflight: number;
+  /** Grows with each change of the others. */
+  changes: number;
 }
 
 export class PipelineActivity {
@@ -49,12 +51,16 @@ export class PipelineActivity {
       batchesInflight: (pipelineId, count) => {
         recorder.batchesInflight(pipelineId, count);
         const activity = this.#activities.get(pipelineId);
-        if (activity !== undefined) activity.inflight = count;
+        if (activity === undefined) return;
+        activity.inflight = count;
+        activity.changes += 1;
       },
       sourceLag: (pipelineId, records) => {
         recorder.sourceLag(pipelineId, records);
         const activity = this.#activities.get(pipelineId);
-        if (activity !== undefined) activity.lagRecords = records;
+        if (activity === undefined) return;
+        activity.lagRecords = records;
+        activity.changes += 1;
       },
       batchDeduplicated: (pipelineId) => recorder.batchDeduplicated(pipelineId),
       recovered: (durationSeconds, eventsReplayed) => recorder.recovered(durationSeconds, eventsReplayed),
@@ -65,7 +71,7 @@ export class PipelineActivity {
   #made(pipelineId: string): Activity {
     let activity = this.#activities.get(pipelineId);
     if (activity === undefined) {
-      activity = { since: undefined, lastError: undefined, lagRecords: undefined, inflight: 0 };
+      activity = { since: undefined, lastError: undefined, lagRecords: undefined, inflight: 0, changes: 0 };
       this.#activities.set(pipelineId, activity);
     }
     return activity;
@@ -77,6 +83,7 @@ export class PipelineActivity {
       return;
     }
     const activity = this.#made(event.pipelineId);
+    activity.changes += 1;
     if (before.status !== after.status) activity.since = event.timestamp;
     if (event.type === 'BatchFailed' || event.type === 'RetryScheduled' || event.type === 'PipelineFailed') {
       activity.lastError = shown(event.error, event.timestamp);

@@ -6,10 +6,11 @@
  * R2 A change is told to everyone who asks for what is newer than the version they know.
  */
 import { type HealthStatus, healthStatusOf } from '../../domain/health.ts';
+import { redactText } from '../../domain/secrets.ts';
 import type { PipelineState } from '../../domain/state.ts';
-import { noTotals, readTotals, recorded, type Totals } from './counters.ts';
+import { noTotals, readTotals, recorded, resetTotals, type Totals } from './counters.ts';
 import { type History, round } from './history.ts';
-import type { PipelineActivity } from './pipeline-activity.ts';
+import type { Activity, PipelineActivity } from './pipeline-activity.ts';
 import { type PipelineNumbers, type PipelineSummary, type ShownState, shownState, summaryOf } from './pipeline-view.ts';
 import type { PipelineView, StatusPorts } from './ports.ts';
 
@@ -21,8 +22,13 @@ interface Row {
   state: PipelineState | undefined;
   unavailable: Error | undefined;
   shown: ShownState;
-  totals: Totals;
-  basis: string;
+  activity: Activity | undefined;
+  activityChanges: number;
+  numbers: PipelineNumbers | undefined;
+  /** As they are read now. */
+  readonly totals: Totals;
+  /** Without the secrets that somebody may have written into it. */
+  description: { readonly given: string; readonly shown: string };
   summary: PipelineSummary | undefined;
   text: string;
   sampleCount: number;
@@ -68,7 +74,7 @@ export class PipelineBoard {
         added = true;
       }
       row.look = this.#look;
-      row.totals = noTotals();
+      resetTotals(row.totals);
     }
     const gone = this.#forget();
     if (added || gone) this.#ids = [...this.#rows.keys()].sort((a, b) => (a < b ? -1 : 1));
@@ -124,7 +130,7 @@ export class PipelineBoard {
   #update(row: Row, view: PipelineView): void {
     const { metrics } = this.#ports;
     const activity = this.#activity.of(row.id);
-    this.#updateFromHistory(row);
+    const isSampled = this.#updateFromHistory(row);
     const throughput = metrics?.throughputOf(row.id);
     const numbers: PipelineNumbers = {
       batchesFailed: recorded(metrics, 'batchesFailed', row.totals.batchesFailed),
@@ -134,30 +140,50 @@ export class PipelineBoard {
       throughputPerSecond: throughput === undefined ? null : round(throughput),
       p95Ms: row.p95Ms,
     };
-    const { batchesFailed, retries, timeouts, deadLettered, throughputPerSecond, p95Ms } = numbers;
-    const { inflight, lagRecords, since, lastError } = activity ?? NO_ACTIVITY;
-    const basis = `${batchesFailed} ${retries} ${timeouts} ${deadLettered} ${throughputPerSecond} ${p95Ms} ${inflight} ${lagRecords} ${since} ${lastError?.at} ${lastError?.code} ${row.spark}`;
-    if (row.state === view.state && row.unavailable === view.unavailable && row.basis === basis) return;
+    const isSame =
+      row.state === view.state &&
+      row.unavailable === view.unavailable &&
+      row.activity === activity &&
+      row.activityChanges === (activity?.changes ?? -1) &&
+      isEqual(row.numbers, numbers);
+    if (isSame && !isSampled) return;
+    const given = view.state.status === 'empty' ? '' : view.state.description;
+    if (row.description.given !== given) row.description = { given, shown: redactText(given) };
     row.state = view.state;
     row.unavailable = view.unavailable;
     row.shown = shownState(view);
-    row.basis = basis;
-    row.summary = summaryOf(view, activity, numbers);
+    row.activity = activity;
+    row.activityChanges = activity?.changes ?? -1;
+    row.numbers = numbers;
+    row.summary = summaryOf(view, activity, numbers, row.description.shown);
     row.text = `${JSON.stringify(row.summary).slice(0, -1)},"history":${row.spark}}`;
     this.#version += 1;
     row.version = this.#version;
   }
 
-  #updateFromHistory(row: Row): void {
-    if (row.sampleCount === this.#history.count) return;
+  /** True where the sparkline is another. */
+  #updateFromHistory(row: Row): boolean {
+    if (row.sampleCount === this.#history.count) return false;
     row.sampleCount = this.#history.count;
+    const before = row.spark;
     row.spark = JSON.stringify(this.#history.spark(row.id));
     const p95Ms = this.#history.latest(row.id, 'p95Ms');
     row.p95Ms = p95Ms === undefined ? null : round(p95Ms);
+    return row.spark !== before;
   }
 }
 
-const NO_ACTIVITY = { inflight: 0, lagRecords: undefined, since: undefined, lastError: undefined };
+function isEqual(a: PipelineNumbers | undefined, b: PipelineNumbers): boolean {
+  return (
+    a !== undefined &&
+    a.throughputPerSecond === b.throughputPerSecond &&
+    a.p95Ms === b.p95Ms &&
+    a.batchesFailed === b.batchesFailed &&
+    a.retries === b.retries &&
+    a.timeouts === b.timeouts &&
+    a.deadLettered === b.deadLettered
+  );
+}
 
 function newRow(id: string): Row {
   return {
@@ -165,8 +191,11 @@ function newRow(id: string): Row {
     state: undefined,
     unavailable: undefined,
     shown: 'failed',
+    activity: undefined,
+    activityChanges: -1,
+    numbers: undefined,
     totals: noTotals(),
-    basis: '',
+    description: { given: '', shown: '' },
     summary: undefined,
     text: '',
     sampleCount: -1,

@@ -50,13 +50,14 @@ export function summaryOf(
   view: PipelineView,
   activity: Activity | undefined,
   numbers: PipelineNumbers,
+  description: string,
 ): PipelineSummary {
   const { id, state } = view;
   const known = state.status === 'empty' ? undefined : state;
   return {
     id,
     name: known?.name ?? id,
-    description: redactText(known?.description ?? ''),
+    description,
     state: shownState(view),
     sourceType: known?.config.source.type ?? null,
     sinkType: known?.config.sink.type ?? null,
@@ -109,10 +110,17 @@ function sinceOf(state: DefinedState): number {
   }
 }
 
+let lastTime = Number.NaN;
+let lastText: string | null = null;
+
 export function iso(time: number | null | undefined): string | null {
   if (time === null || time === undefined) return null;
+  // The times of one batch are often one time.
+  if (time === lastTime) return lastText;
   const date = new Date(time);
-  return Number.isNaN(date.getTime()) ? null : date.toISOString();
+  lastText = Number.isNaN(date.getTime()) ? null : date.toISOString();
+  lastTime = time;
+  return lastText;
 }
 
 /** What only the detail holds. `spec` comes with its secrets hidden. */

@@ -14,6 +14,8 @@ export interface RouteOptions {
   readonly answers: Readonly<Record<number, string | undefined>>;
   /** The type of an answer that is not JSON. */
   readonly contentType?: string;
+  /** True for an answer that does not end: it has no HEAD. */
+  readonly isStream?: true;
   /** What an audit event calls it. */
   readonly action?: AuditEvent['action'];
   readonly handler: (request: FastifyRequest, reply: FastifyReply) => unknown;
@@ -21,12 +23,13 @@ export interface RouteOptions {
 
 /** A documented route. */
 export function route(app: App, method: HTTPMethods, url: string, options: RouteOptions): void {
-  const { summary, params, query = {}, body, answers, contentType, action, handler } = options;
+  const { summary, params, query = {}, body, answers, contentType, isStream, action, handler } = options;
   const isChecked = typeof body !== 'string';
   app.route({
     method,
     url,
     handler: async (request, reply) => handler(request, reply),
+    ...(isStream === true ? { exposeHeadRoute: false } : {}),
     ...(action === undefined ? {} : { config: { action } }),
     schema: {
       summary,

@@ -1,4 +1,5 @@
 /** The shapes of the API as JSON Schema (draft 2020-12, as OpenAPI 3.1 wants it): documentation, and what tests compare answers with. */
+import { OVERVIEW_COLUMNS, PIPELINE_COLUMNS, SPARK_POINTS } from './history.ts';
 
 export type Schema = { readonly [key: string]: unknown };
 
@@ -49,7 +50,12 @@ const SUMMARY: Readonly<Record<string, Schema>> = {
   batchInFlight: boolean,
   lastError: { anyOf: [object({ code: text, message: text, at: orNull(time) }), { type: 'null' }] },
   since: { ...orNull(time), description: 'When the pipeline came into its state.' },
-  history: { ...list(number), minItems: 60, maxItems: 60, description: 'Records per second of the last 60 minutes.' },
+  history: {
+    ...list(number),
+    minItems: SPARK_POINTS,
+    maxItems: SPARK_POINTS,
+    description: 'Records per second of the last 60 minutes.',
+  },
 };
 
 const column = list(orNull(number));
@@ -59,18 +65,6 @@ const historyOf = (...columns: readonly string[]): Schema =>
     times: { ...list(number), description: 'Seconds since the epoch, oldest first.' },
     ...Object.fromEntries(columns.map((name) => [name, column])),
   });
-
-export const OVERVIEW_HISTORY = [
-  'recordsPerSecond',
-  'batchesPerSecond',
-  'failuresPerSecond',
-  'eventLoopDelayP99Seconds',
-  'eventLoopUtilization',
-  'heapUsedBytes',
-  'rssBytes',
-  'cpuUsage',
-  'gcPauseSecondsPerSecond',
-] as const;
 
 const connector: Schema = {
   type: 'object',
@@ -106,6 +100,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
       batchTimeoutMs: integer,
       operationTimeoutMs: integer,
       onInterrupt: choice('finish', 'abort'),
+      slo: { type: 'object' },
     },
     required: ['sink'],
   },
@@ -143,16 +138,8 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     highestSequenceNumber: integer,
     next: { ...orNull(integer), description: 'What `from` is for the next page.' },
   }),
-  PipelineHistory: historyOf(
-    'recordsPerSecond',
-    'batchesPerSecond',
-    'failuresPerSecond',
-    'retriesPerSecond',
-    'p50Ms',
-    'p95Ms',
-    'p99Ms',
-  ),
-  History: historyOf(...OVERVIEW_HISTORY),
+  PipelineHistory: historyOf(...PIPELINE_COLUMNS),
+  History: historyOf(...OVERVIEW_COLUMNS),
   Series: {
     type: 'object',
     properties: {

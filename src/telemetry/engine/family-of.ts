@@ -3,27 +3,33 @@ import type { EngineSeries } from './schema.ts';
 import { BUCKETS, COUNT, type Stream, SUM } from './streams.ts';
 
 class Cursor implements FamilyPoint {
+  /**
+   * Never moved. V8 lets go of a class's shape with its last instance, and with it of all code compiled for it: without this
+   * one, every scrape after a full garbage collection would begin as slow as the first.
+   */
+  static readonly kept = new Cursor();
+
   series!: EngineSeries;
-  startTimeMs = 0;
-  value = 0;
-  count = 0;
+  // NaN, not 0: V8 would take a field that begins as a small integer for one, and think again at the first fraction.
+  startTimeMs = Number.NaN;
+  value = Number.NaN;
+  count = Number.NaN;
+  #stream: Stream | undefined;
   #page!: Float64Array;
   #at = 0;
-  readonly #stream: Stream;
 
-  constructor(stream: Stream) {
+  move(stream: Stream, series: EngineSeries): void {
+    const { store } = stream;
+    const page = store.page(series);
+    const { at } = store;
+    const isHistogram = stream.kind === 'histogram';
     this.#stream = stream;
-  }
-
-  move(series: EngineSeries): void {
-    const { store, kind } = this.#stream;
+    this.#page = page;
+    this.#at = at;
     this.series = series;
     this.startTimeMs = series.schema.startTimeMs(series);
-    this.#page = store.page(series);
-    this.#at = store.at;
-    const isHistogram = kind === 'histogram';
-    this.value = this.#page[this.#at + (isHistogram ? SUM : 0)]!;
-    this.count = isHistogram ? this.#page[this.#at + COUNT]! : 1;
+    this.value = page[at + (isHistogram ? SUM : 0)]!;
+    this.count = isHistogram ? page[at + COUNT]! : 1;
   }
 
   bucket(index: number): number {
@@ -31,7 +37,7 @@ class Cursor implements FamilyPoint {
   }
 
   exemplar(bucket: number): Exemplar | undefined {
-    return this.#stream.exemplars(this.series)?.[bucket];
+    return this.#stream?.exemplars(this.series)?.[bucket];
   }
 }
 
@@ -50,12 +56,14 @@ export function familyOf(stream: Stream, before: number): MetricFamily {
     get size() {
       return stream.store.size;
     },
-    *points() {
-      const cursor = new Cursor(stream);
-      for (const series of stream.series(before)) {
-        cursor.move(series);
-        yield cursor;
-      }
-    },
+    points: () => pointsOf(stream, before),
   };
+}
+
+function* pointsOf(stream: Stream, before: number): Generator<FamilyPoint> {
+  const cursor = new Cursor();
+  for (const series of stream.series(before)) {
+    cursor.move(stream, series);
+    yield cursor;
+  }
 }

@@ -5,10 +5,20 @@
  * R2 A value that is no finite number, or a negative one where a sum only grows or a distribution has none, is refused
  *    with one warning: it would poison the series for ever.
  */
-import type { Attributes, Context, Counter, Gauge, Histogram, UpDownCounter } from '@opentelemetry/api';
+import {
+  type Attributes,
+  type Context,
+  type Counter,
+  context as contextApi,
+  type Gauge,
+  type Histogram,
+  type UpDownCounter,
+} from '@opentelemetry/api';
 import type { IAttributesProcessor } from '@opentelemetry/sdk-metrics';
 import type { Stream } from './streams.ts';
 import { processed } from './views.ts';
+
+const INFINITY = Number.POSITIVE_INFINITY;
 
 export type Refuse = (instrument: string, value: unknown) => void;
 
@@ -21,8 +31,14 @@ export interface Sink {
 export function processingSink(stream: Stream, processors: readonly IAttributesProcessor[]): Sink {
   if (processors.length === 0) return stream;
   return {
-    record: (value, attributes, context) => stream.record(value, processed(attributes ?? {}, processors), context),
+    record: (value, attributes, context = contextApi.active()) =>
+      stream.record(value, processed(attributes ?? {}, processors, context), context),
   };
+}
+
+/** An instrument of integers: the fraction of a measurement is left out. */
+export function integerSink(sink: Sink): Sink {
+  return { record: (value, attributes, context) => sink.record(Math.trunc(value), attributes, context) };
 }
 
 export function sinkOf(sinks: readonly Sink[]): Sink {
@@ -52,29 +68,29 @@ abstract class Instrument {
 }
 
 export class EngineCounter extends Instrument implements Counter {
-  add(value: number, attributes?: Attributes, context?: Context): void {
-    if (value >= 0 && value < Number.POSITIVE_INFINITY) this.sink.record(value, attributes, context);
+  add(value: number, attributes?: Attributes): void {
+    if (value >= 0 && value < INFINITY) this.sink.record(value, attributes);
     else this.refuse(value);
   }
 }
 
 export class EngineUpDownCounter extends Instrument implements UpDownCounter {
-  add(value: number, attributes?: Attributes, context?: Context): void {
-    if (Number.isFinite(value)) this.sink.record(value, attributes, context);
+  add(value: number, attributes?: Attributes): void {
+    if (Number.isFinite(value)) this.sink.record(value, attributes);
     else this.refuse(value);
   }
 }
 
 export class EngineGauge extends Instrument implements Gauge {
-  record(value: number, attributes?: Attributes, context?: Context): void {
-    if (Number.isFinite(value)) this.sink.record(value, attributes, context);
+  record(value: number, attributes?: Attributes): void {
+    if (Number.isFinite(value)) this.sink.record(value, attributes);
     else this.refuse(value);
   }
 }
 
 export class EngineHistogram extends Instrument implements Histogram {
   record(value: number, attributes?: Attributes, context?: Context): void {
-    if (value >= 0 && value < Number.POSITIVE_INFINITY) this.sink.record(value, attributes, context);
+    if (value >= 0 && value < INFINITY) this.sink.record(value, attributes, context);
     else this.refuse(value);
   }
 }

@@ -6,17 +6,18 @@
  * R2 No instrument holds more series than its limit; what is beyond is in one overflow series, exactly.
  * R3 Every reader of one moment sees the same numbers, whatever its temporality.
  */
-import { type Attributes, diag, type MeterOptions, type MeterProvider } from '@opentelemetry/api';
+import { type Attributes, diag, type MeterOptions, type MeterProvider, ValueType } from '@opentelemetry/api';
 import type { MetricProducer, ScopeMetrics, ViewOptions } from '@opentelemetry/sdk-metrics';
 import type { MetricFamily } from './family.ts';
 import { familyOf } from './family-of.ts';
-import { processingSink, type Sink, sinkOf } from './instruments.ts';
+import { integerSink, processingSink, type Sink, sinkOf } from './instruments.ts';
 import { EngineMeter } from './meter.ts';
 import { EngineObservable, Observers } from './observables.ts';
 import { EngineProducer, type TemporalitySelector } from './producer.ts';
 import type { EngineSeries } from './schema.ts';
 import { SeriesRegistry } from './series-registry.ts';
 import {
+  type Descriptor,
   HistogramStream,
   LastValueStream,
   ObservedSumStream,
@@ -155,18 +156,18 @@ export class MetricsEngine implements MeterProvider {
   }
 
   #sink(request: InstrumentRequest): Sink {
-    return sinkOf(
+    const sink = sinkOf(
       this.#plans(request).map((plan) => processingSink(this.#stream(request, plan, SumStream), plan.processors)),
     );
+    return request.valueType === ValueType.INT ? integerSink(sink) : sink;
   }
 
   #observable(request: InstrumentRequest): EngineObservable {
-    const { name, instrumentType } = request;
     const streams = this.#plans(request).map((plan) => ({
       stream: this.#stream(request, plan, ObservedSumStream),
       processors: plan.processors,
     }));
-    const observable = new EngineObservable(name, instrumentType, streams, this.#observers, (instrument, value) =>
+    const observable = new EngineObservable(request, streams, this.#observers, (instrument, value) =>
       this.#refuse(instrument, value),
     );
     this.#observers.register(observable);
@@ -181,19 +182,30 @@ export class MetricsEngine implements MeterProvider {
   #stream(request: InstrumentRequest, plan: StreamPlan, Sum: new (options: StreamOptions) => Stream): Stream {
     const { name, description, shape } = plan;
     const { scope, unit, valueType, instrumentType } = request;
+    const known = this.#streams.find(({ descriptor: other }) => isSameStream(other, { ...request, name }));
+    if (known !== undefined) {
+      // As in the SDK, what feeds one stream adds up there, and the longer description stays.
+      if (description.length > known.descriptor.description.length) {
+        known.descriptor = { ...known.descriptor, description };
+      }
+      return known;
+    }
     const { seriesLimit = 10_000, onOverflow } = this.#options;
     const options: StreamOptions = {
       registry: this.#registry,
       descriptor: { scope, name, description, unit, valueType, instrumentType },
       limit: plan.limit ?? (typeof seriesLimit === 'number' ? seriesLimit : seriesLimit(request.name)),
       onOverflow: () => {
-        this.#warnOnce(`overflow ${name}`, `${name} has reached its limit of series; further ones share one series.`);
+        this.#warnOnce(
+          `overflow ${name}`,
+          `${name} has reached its limit of series; further ones share one series. Raise metrics.seriesLimit, or remove pipelines that are no longer needed.`,
+        );
         onOverflow?.(name);
       },
     };
     const stream =
       shape.type === 'histogram'
-        ? new HistogramStream(options, shape.boundaries, this.#now, this.#tracing)
+        ? new HistogramStream(options, shape, this.#now, this.#tracing)
         : shape.type === 'gauge'
           ? new LastValueStream(options)
           : new Sum(options);
@@ -219,4 +231,14 @@ export class MetricsEngine implements MeterProvider {
       // A warning that cannot be delivered must not stop what it warns about.
     }
   }
+}
+
+function isSameStream(one: Descriptor, other: Descriptor): boolean {
+  return (
+    one.scope === other.scope &&
+    one.name.toLowerCase() === other.name.toLowerCase() &&
+    one.unit === other.unit &&
+    one.instrumentType === other.instrumentType &&
+    one.valueType === other.valueType
+  );
 }

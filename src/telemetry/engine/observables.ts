@@ -12,10 +12,11 @@ import {
   diag,
   type Observable,
   type ObservableCallback,
+  ValueType,
 } from '@opentelemetry/api';
 import { type IAttributesProcessor, InstrumentType } from '@opentelemetry/sdk-metrics';
 import type { Refuse } from './instruments.ts';
-import type { Stream } from './streams.ts';
+import type { Descriptor, Stream } from './streams.ts';
 import { processed } from './views.ts';
 
 interface ObservedStream {
@@ -27,19 +28,20 @@ export class EngineObservable implements Observable {
   readonly name: string;
   readonly streams: readonly ObservedStream[];
   readonly #grows: boolean;
+  readonly #isInteger: boolean;
   readonly #observers: Observers;
   readonly #refuse: Refuse;
 
   constructor(
-    name: string,
-    type: InstrumentType,
+    { name, instrumentType, valueType }: Pick<Descriptor, 'name' | 'instrumentType' | 'valueType'>,
     streams: readonly ObservedStream[],
     observers: Observers,
     refuse: Refuse,
   ) {
     this.name = name;
     this.streams = streams;
-    this.#grows = type === InstrumentType.OBSERVABLE_COUNTER;
+    this.#grows = instrumentType === InstrumentType.OBSERVABLE_COUNTER;
+    this.#isInteger = valueType === ValueType.INT;
     this.#observers = observers;
     this.#refuse = refuse;
   }
@@ -61,15 +63,17 @@ export class EngineObservable implements Observable {
       stream.next ??= stream.createStore();
       stream.recordTo(
         stream.next,
-        value,
+        this.#isInteger ? Math.trunc(value) : value,
         processors.length === 0 ? attributes : processed(attributes ?? {}, processors),
       );
     }
   }
 
-  /** Shows what was observed in place of the points before. */
-  commit(): void {
+  /** Shows what was observed in place of the points before; a stream may have several instruments. */
+  commit(shown: Set<Stream>): void {
     for (const { stream } of this.streams) {
+      if (shown.has(stream)) continue;
+      shown.add(stream);
       const before = stream.replaceStore(stream.next ?? stream.createStore());
       before.reset();
       stream.next = before;
@@ -135,10 +139,9 @@ export class Observers {
         }
       }),
     );
-    for (const observable of this.#observables) {
-      if (failed.has(observable)) observable.discard();
-      observable.commit();
-    }
+    for (const observable of failed) observable.discard();
+    const shown = new Set<Stream>();
+    for (const observable of this.#observables) observable.commit(shown);
     return errors;
   }
 

@@ -23,8 +23,8 @@ export class PointStore {
   readonly #onOverflow: () => void;
   #overflow: EngineSeries | undefined;
   // Nearly every instrument has one set of keys: its pages are found without looking the column up.
-  #mainSchema: Schema | undefined;
-  #mainPages: (Float64Array | undefined)[] = [];
+  mainSchema: Schema | undefined;
+  mainPages: (Float64Array | undefined)[] = [];
 
   constructor(registry: SeriesRegistry, width: number, limit: number, onOverflow: () => void) {
     this.registry = registry;
@@ -33,23 +33,35 @@ export class PointStore {
     this.#onOverflow = onOverflow;
   }
 
-  /** The page of the point for the attributes, which is made where needed; it begins at `at`. */
+  /**
+   * The page of the point for the attributes, which is made where needed; it begins at `at`. One event records to many
+   * instruments with one object, so this is little more than the last row again; V8 inlines it only while it is small.
+   */
   locate(attributes: Attributes | undefined): Float64Array {
     const { registry } = this;
-    const series = attributes === registry.lastAttributes ? registry.lastSeries : registry.known(attributes);
-    if (series !== undefined) {
-      const { row, schema } = series;
-      const pages = schema === this.#mainSchema ? this.#mainPages : this.columns[schema.index]?.pages;
-      const page = pages?.[row >>> PAGE_SHIFT];
+    if (attributes === registry.lastAttributes && registry.lastSchema === this.mainSchema) {
+      const page = this.mainPages[registry.lastPage];
       if (page !== undefined) {
-        const at = (row & PAGE_MASK) * this.width;
-        if (!Number.isNaN(page[at])) {
-          this.at = at;
-          return page;
-        }
+        const at = registry.lastSlot * this.width;
+        this.at = at;
+        const first = page[at]!;
+        // NaN, and so no point. Number.isNaN() is a call as long as V8 has not inlined it.
+        // biome-ignore lint/suspicious/noSelfCompare: the quickest way to see NaN
+        if (first === first) return page;
       }
     }
-    return this.#locateByValue(attributes);
+    return this.locateOther(attributes);
+  }
+
+  /** Of an object other than the last one. */
+  locateOther(attributes: Attributes | undefined): Float64Array {
+    const { registry } = this;
+    const series = registry.known(attributes);
+    if (series === undefined) return this.#locateByValue(attributes);
+    const page = this.columns[series.schema.index]?.pages[series.row >>> PAGE_SHIFT];
+    const at = (series.row & PAGE_MASK) * this.width;
+    this.at = at;
+    return page !== undefined && !Number.isNaN(page[at]) ? page : this.#locateByValue(attributes);
   }
 
   has(series: EngineSeries): boolean {
@@ -112,9 +124,9 @@ export class PointStore {
       column = new Column(this.width);
       while (this.columns.length < index) this.columns.push(undefined);
       this.columns[index] = column;
-      if (this.#mainSchema === undefined) {
-        this.#mainSchema = series.schema;
-        this.#mainPages = column.pages;
+      if (this.mainSchema === undefined) {
+        this.mainSchema = series.schema;
+        this.mainPages = column.pages;
       }
     }
     const page = column.open(series.row);

@@ -24,7 +24,7 @@ import {
 import { hrTime } from './family.ts';
 import { Reported } from './reported.ts';
 import type { SeriesRegistry } from './series-registry.ts';
-import { BUCKETS, MAX, MIN, type Stream, SUM } from './streams.ts';
+import { BUCKETS, HistogramStream, MAX, MIN, type Stream, SUM } from './streams.ts';
 
 const POINTS_A_TURN = 2000;
 
@@ -88,6 +88,7 @@ export class EngineProducer implements MetricProducer {
 
   #reader(stream: Stream) {
     const { kind, descriptor, boundaries, width } = stream;
+    const told = stream instanceof HistogramStream ? stream.tells : { range: true, sum: true };
     const wanted = this.#options.temporality?.(descriptor.instrumentType) ?? AggregationTemporality.CUMULATIVE;
     const isDelta = wanted === AggregationTemporality.DELTA && kind !== 'gauge';
     const endMs = this.#options.now();
@@ -117,10 +118,12 @@ export class EngineProducer implements MetricProducer {
       } else {
         const counts = Array.from({ length: width - BUCKETS }, (_, index) => cell(BUCKETS + index));
         // The smallest and largest of a delta are not known: the cells hold those since the start.
-        const range = before === undefined && page[at]! > 0 ? { min: page[at + MIN]!, max: page[at + MAX]! } : {};
+        const hasRange = told.range && before === undefined && page[at]! > 0;
+        const range = hasRange ? { min: page[at + MIN]!, max: page[at + MAX]! } : {};
+        const sum = told.sum ? { sum: cell(SUM) } : {};
         histograms.push({
           ...point,
-          value: { ...range, sum: cell(SUM), count: cell(0), buckets: { boundaries: [...boundaries], counts } },
+          value: { ...range, ...sum, count: cell(0), buckets: { boundaries: [...boundaries], counts } },
         });
       }
       reported?.keep(series, page, at);

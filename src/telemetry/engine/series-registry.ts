@@ -8,6 +8,7 @@
  * R4 What attributes may be made of is bounded: labels are guarded, and so is the number of different key sets.
  */
 import type { Attributes, AttributeValue } from '@opentelemetry/api';
+import { PAGE_MASK, PAGE_SHIFT } from './column.ts';
 import {
   type GuardedKeys,
   guardKeys,
@@ -42,9 +43,13 @@ export class SeriesRegistry {
   readonly #plans = new Map<string, Plan>();
   readonly #keyOf = new Map<string, string>();
   readonly #schemaOf = new Map<string, Schema>();
-  // One event records to many instruments with one object: the last one is found without a look-up.
+  // One event records to many instruments with one object: the last one, and the place of its row in every column, are
+  // found without a look-up.
   lastAttributes: Attributes = {};
   lastSeries: EngineSeries | undefined;
+  lastSchema: Schema | undefined;
+  lastPage = 0;
+  lastSlot = 0;
   #ordinal = 0;
 
   constructor(options: SeriesRegistryOptions) {
@@ -63,6 +68,9 @@ export class SeriesRegistry {
     if (series === undefined || series.row < 0) return undefined;
     this.lastAttributes = attributes;
     this.lastSeries = series;
+    this.lastSchema = series.schema;
+    this.lastPage = series.row >>> PAGE_SHIFT;
+    this.lastSlot = series.row & PAGE_MASK;
     return series;
   }
 
@@ -103,12 +111,17 @@ export class SeriesRegistry {
     if (series.points === 0) this.#forget(series);
   }
 
-  /** Every series that has all of these attributes, with values of the same text. Cheap where the owner is among them. */
+  /**
+   * Every series that has all of these attributes, with values of the same text; none where one of them is no value, since
+   * no series has it. Cheap where the owner is among them.
+   */
   matching(attributes: Attributes): EngineSeries[] {
-    const wanted = Object.entries(attributes).flatMap(([key, raw]) => {
+    const wanted: (readonly [key: string, text: string])[] = [];
+    for (const [key, raw] of Object.entries(attributes)) {
       const value = guardValue(raw);
-      return value === undefined ? [] : [[key, valueText(value)] as const];
-    });
+      if (value === undefined) return [];
+      wanted.push([key, valueText(value)]);
+    }
     const owner = wanted.find(([key]) => key === this.#options.owner)?.[1];
     return this.schemas.flatMap((schema) => {
       if (!wanted.every(([key]) => schema.keys.includes(key))) return [];

@@ -18,6 +18,11 @@ export type Descriptor = Pick<MetricFamily, 'scope' | 'name' | 'description' | '
   readonly instrumentType: InstrumentType;
 };
 
+export interface HistogramShape {
+  readonly boundaries: readonly number[];
+  readonly recordMinMax: boolean;
+}
+
 export interface StreamOptions {
   readonly registry: SeriesRegistry;
   readonly descriptor: Descriptor;
@@ -26,7 +31,8 @@ export interface StreamOptions {
 }
 
 export abstract class Stream {
-  readonly descriptor: Descriptor;
+  /** Changes in its description alone. */
+  descriptor: Descriptor;
   readonly width: number;
   abstract readonly kind: FamilyKind;
   readonly boundaries: readonly number[] = [];
@@ -83,15 +89,20 @@ export abstract class Stream {
   }
 }
 
+/** What these measure is never negative. */
+const GROWING: ReadonlySet<InstrumentType> = new Set([
+  InstrumentType.COUNTER,
+  InstrumentType.OBSERVABLE_COUNTER,
+  InstrumentType.HISTOGRAM,
+]);
+
 export class SumStream extends Stream {
   readonly kind: FamilyKind;
 
   constructor(options: StreamOptions) {
     super(options);
     const { instrumentType } = options.descriptor;
-    const falls =
-      instrumentType === InstrumentType.UP_DOWN_COUNTER || instrumentType === InstrumentType.OBSERVABLE_UP_DOWN_COUNTER;
-    this.kind = falls ? 'updowncounter' : 'counter';
+    this.kind = GROWING.has(instrumentType) ? 'counter' : 'updowncounter';
   }
 
   record(value: number, attributes: Attributes | undefined): void {
@@ -140,14 +151,22 @@ export class LastValueStream extends Stream {
 export class HistogramStream extends Stream {
   readonly kind = 'histogram';
   override readonly boundaries: readonly number[];
+  /** What readers that have a choice are told: the range, and the sum where it cannot fall. */
+  readonly tells: { readonly range: boolean; readonly sum: boolean };
   readonly #now: () => number;
   readonly #tracing: Tracing;
   /** Only series that were recorded within a sampled span have any. */
   readonly #exemplars = new Map<EngineSeries, (Exemplar | undefined)[]>();
 
-  constructor(options: StreamOptions, boundaries: readonly number[], now: () => number, tracing: Tracing) {
+  constructor(
+    options: StreamOptions,
+    { boundaries, recordMinMax }: HistogramShape,
+    now: () => number,
+    tracing: Tracing,
+  ) {
     super(options, BUCKETS + boundaries.length + 1);
     this.boundaries = boundaries;
+    this.tells = { range: recordMinMax, sum: GROWING.has(options.descriptor.instrumentType) };
     this.#now = now;
     this.#tracing = tracing;
   }

@@ -1,4 +1,4 @@
-import type { Attributes, MetricAdvice } from '@opentelemetry/api';
+import type { Attributes, Context, MetricAdvice } from '@opentelemetry/api';
 import {
   AggregationType,
   type IAttributesProcessor,
@@ -13,7 +13,7 @@ const DEFAULT_BOUNDARIES = [0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500
 export type Shape =
   | { readonly type: 'sum' }
   | { readonly type: 'gauge' }
-  | { readonly type: 'histogram'; readonly boundaries: readonly number[] };
+  | { readonly type: 'histogram'; readonly boundaries: readonly number[]; readonly recordMinMax: boolean };
 
 /** One stream that an instrument feeds. */
 export interface StreamPlan {
@@ -36,7 +36,8 @@ function matches(view: ViewOptions, { scope, name, unit, instrumentType }: Instr
     (instrumentUnit === undefined || instrumentUnit === unit) &&
     (meterName === undefined || meterName === scope.name) &&
     (meterVersion === undefined || meterVersion === (scope.version ?? '')) &&
-    (meterSchemaUrl === undefined || meterSchemaUrl === scope.schemaUrl)
+    // As in the SDK, a meter that says no schema is selected whatever schema is wanted.
+    (meterSchemaUrl === undefined || scope.schemaUrl === undefined || meterSchemaUrl === scope.schemaUrl)
   );
 }
 
@@ -46,8 +47,13 @@ function wildcard(pattern: string): RegExp {
 }
 
 /**
- * What the Views make of an instrument: one stream for each that matches, the default where none does, none where it is
- * dropped. Two Views that give streams of one name would count everything twice: the first wins.
+ * What the Views make of an instrument, as in the SDK: one stream for each that matches, the default where none does, none
+ * where it is dropped. On purpose it differs in this:
+ * - Two Views that give streams of one name would count everything twice: the first wins. One that drops takes nothing from
+ *   the others.
+ * - Every `*` of a name stands for any characters, not the first one alone.
+ * - Equal boundaries are one, since no format can show two buckets of one bound.
+ * - Exponential histograms have explicit buckets.
  */
 export function planStreams(views: readonly ViewOptions[], request: InstrumentRequest): StreamPlan[] {
   const matching = views.filter((view) => matches(view, request));
@@ -72,10 +78,9 @@ function shapeOf({ aggregation }: ViewOptions, request: InstrumentRequest): Shap
     case AggregationType.LAST_VALUE:
       return { type: 'gauge' };
     case AggregationType.EXPLICIT_BUCKET_HISTOGRAM:
-      return { type: 'histogram', boundaries: finite(aggregation.options?.boundaries ?? adviceOf(request)) };
-    // No reader here can show exponential buckets, so they are explicit ones as well.
+      return histogram(aggregation.options?.boundaries ?? DEFAULT_BOUNDARIES, aggregation.options?.recordMinMax);
     case AggregationType.EXPONENTIAL_HISTOGRAM:
-      return { type: 'histogram', boundaries: finite(adviceOf(request)) };
+      return histogram(adviceOf(request), aggregation.options?.recordMinMax);
     default:
       return defaultShape(request);
   }
@@ -84,13 +89,17 @@ function shapeOf({ aggregation }: ViewOptions, request: InstrumentRequest): Shap
 function defaultShape(request: InstrumentRequest): Shape {
   switch (request.instrumentType) {
     case InstrumentType.HISTOGRAM:
-      return { type: 'histogram', boundaries: finite(adviceOf(request)) };
+      return histogram(adviceOf(request));
     case InstrumentType.GAUGE:
     case InstrumentType.OBSERVABLE_GAUGE:
       return { type: 'gauge' };
     default:
       return { type: 'sum' };
   }
+}
+
+function histogram(boundaries: readonly number[], recordMinMax = true): Shape {
+  return { type: 'histogram', boundaries: finite(boundaries), recordMinMax };
 }
 
 function adviceOf({ advice }: InstrumentRequest): readonly number[] {
@@ -102,8 +111,12 @@ function finite(boundaries: readonly number[]): readonly number[] {
   return [...new Set(boundaries)].filter(Number.isFinite).sort((a, b) => a - b);
 }
 
-export function processed(attributes: Attributes, processors: readonly IAttributesProcessor[]): Attributes {
+export function processed(
+  attributes: Attributes,
+  processors: readonly IAttributesProcessor[],
+  context?: Context,
+): Attributes {
   let result = attributes;
-  for (const processor of processors) result = processor.process(result);
+  for (const processor of processors) result = processor.process(result, context);
   return result;
 }

@@ -4,27 +4,31 @@
  * R1 Exports leave in the order in which they were collected, one at a time.
  * R2 The queue is bounded in exports and in points. Cumulative exports push out the oldest one, since a later one says
  *    all that it said; changes (delta) may not be pushed out, so `isFull` asks the owner not to collect.
- * R3 A failure that may pass is tried again after a wait that doubles; one that cannot pass loses that export alone.
+ * R3 A failure that may pass is tried again after a wait that doubles, or the one that the backend asks for; one that
+ *    cannot pass loses that export alone. Nobody else tries again.
  * R4 Waiting does not keep the process alive. `close` waits for nothing but the backend, and at most until its deadline.
  */
 import { diag } from '@opentelemetry/api';
-import type { PushMetricExporter, ResourceMetrics } from '@opentelemetry/sdk-metrics';
+import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import { redactText } from '../../domain/secrets.ts';
-import { codeOf, messageOf } from '../../errors.ts';
+import { messageOf } from '../../errors.ts';
 import { processWarning } from '../../metrics/guard.ts';
 import { type Clock, systemClock, type Timer } from '../../runtime/clock.ts';
+import type { Delivery, OtlpSender } from './otlp-sender.ts';
 
 const MAX_EXPORTS = 32;
 const MAX_POINTS = 200_000;
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 30_000;
 
-/** CANCELLED, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, ABORTED, OUT_OF_RANGE, UNAVAILABLE, DATA_LOSS. */
-const PASSING_GRPC_STATUS = new Set(['1', '4', '8', '10', '11', '14', '15']);
+/** However long a backend asks for: one that wants more is asked now and then whether it still does. */
+const LONGEST_ASKED_WAIT_MS = 600_000;
 
 export interface ExportQueueOptions {
-  /** Called when there is something to send, once, and once more for the end; `timeoutMs` limits each of its exports. */
-  readonly open: (timeoutMs?: number) => Promise<PushMetricExporter>;
+  /** Called when there is something to send; once, unless it rejects. */
+  readonly open: () => Promise<OtlpSender>;
+  /** ms for one export. */
+  readonly timeoutMs: number;
   /** Where it goes, for messages: without credentials. */
   readonly target: string;
   /** True when exports hold changes that no later one repeats. */
@@ -37,10 +41,12 @@ export class ExportQueue {
   readonly #clock: Clock;
   readonly #waiting: ResourceMetrics[] = [];
   #points = 0;
-  #exporter: Promise<PushMetricExporter> | undefined;
+  #sender: Promise<OtlpSender> | undefined;
   #draining: Promise<void> | undefined;
   #failures = 0;
+  #saidPartial = false;
   #wait: { readonly timer: Timer; readonly end: () => void } | undefined;
+  #isClosed = false;
   /** ms for an export while closing. */
   #closingTimeoutMs: number | undefined;
 
@@ -68,13 +74,10 @@ export class ExportQueue {
   }
 
   /**
-   * From here on nothing pauses, a failure is not tried again, and no new export takes longer than `timeoutMs`: one that
-   * did would keep the process alive beyond the end.
+   * From here on nothing pauses, a failure is not tried again, and no new export takes longer than `timeoutMs`.
    */
   beginClosing(timeoutMs: number): void {
     this.#closingTimeoutMs = timeoutMs;
-    this.#retire(this.#exporter);
-    this.#exporter = undefined;
     this.#wait?.end();
   }
 
@@ -87,54 +90,51 @@ export class ExportQueue {
     await Promise.race([this.#draining, deadline]);
     timer?.cancel();
     const left = this.#waiting.splice(0).length;
-    if (left > 0) processWarning(`${left} exports of metrics did not reach ${this.#options.target} before the end.`);
-    this.#retire(this.#exporter);
-  }
-
-  /** Not awaited: it waits for an export in progress, which may take as long as its timeout. */
-  #retire(exporter: Promise<PushMetricExporter> | undefined): void {
-    exporter
-      ?.then((opened) => opened.shutdown())
-      .catch((error: unknown) => diag.debug('An OTLP exporter did not shut down', error));
+    if (left > 0) {
+      const what = left === 1 ? '1 export' : `${left} exports`;
+      processWarning(`${what} of metrics did not reach ${this.#options.target} before the end.`);
+    }
+    this.#isClosed = true;
+    // An export in progress ends with it.
+    this.#sender?.then((sender) => sender.close()).catch(() => {});
   }
 
   async #drain(): Promise<void> {
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-      const error = await this.#send(next);
-      // It may have been pushed out meanwhile.
-      const isStillFirst = this.#waiting[0] === next;
-      if (error === undefined || isPermanent(error)) {
-        if (isStillFirst) this.#forgetFirst();
-        if (error === undefined) this.#failures = 0;
-        else this.#warn(error, 'The backend refuses them');
+      const delivery = await this.#send(next);
+      if (this.#isClosed) return;
+      if (delivery.status === 'failed') {
+        const isLast = this.#closingTimeoutMs !== undefined;
+        this.#warn(delivery.reason, isLast ? 'They are lost' : 'They are kept and sent again');
+        if (isLast) return;
+        await this.#pause(delivery.retryAfterMs);
         continue;
       }
-      this.#warn(error, 'They are kept and sent again');
-      if (this.#closingTimeoutMs !== undefined) return;
-      await this.#pause();
+      // It may have been pushed out meanwhile.
+      if (this.#waiting[0] === next) this.#forgetFirst();
+      if (delivery.status === 'refused')
+        this.#warn(delivery.reason, 'The backend refuses them: check the settings metrics.otlp');
+      else this.#taken(delivery.partial);
     }
   }
 
-  async #send(metrics: ResourceMetrics): Promise<Error | undefined> {
+  async #send(metrics: ResourceMetrics): Promise<Delivery> {
     try {
-      this.#exporter ??= this.#options.open(this.#closingTimeoutMs);
-      const exporter = await this.#exporter;
-      return await new Promise((resolve) => {
-        exporter.export(metrics, ({ code, error }) =>
-          resolve(code === 0 ? undefined : (error ?? new Error('the exporter gave no reason'))),
-        );
-      });
+      this.#sender ??= this.#options.open();
+      const sender = await this.#sender;
+      return await sender.send(metrics, Math.min(this.#options.timeoutMs, this.#closingTimeoutMs ?? Infinity));
     } catch (error) {
       // It could not be opened; what is missing may be there later.
-      this.#exporter = undefined;
-      return error instanceof Error ? error : new Error(messageOf(error));
+      this.#sender = undefined;
+      return { status: 'failed', reason: messageOf(error) };
     }
   }
 
-  #pause(): Promise<void> {
-    const longest = Math.min(FIRST_WAIT_MS * 2 ** (this.#failures - 1), LONGEST_WAIT_MS);
+  #pause(askedMs = 0): Promise<void> {
+    const longest = askedMs > 0 ? FIRST_WAIT_MS : Math.min(FIRST_WAIT_MS * 2 ** (this.#failures - 1), LONGEST_WAIT_MS);
     // Many processes that lost one backend must not all come back at the same moment.
-    const waitMs = longest * (0.75 + Math.random() / 4);
+    const ownMs = longest * (0.75 + Math.random() / 4);
+    const waitMs = Math.max(ownMs, Math.min(askedMs, LONGEST_ASKED_WAIT_MS));
     return new Promise((resolve) => {
       const end = (): void => {
         timer.cancel();
@@ -155,22 +155,25 @@ export class ExportQueue {
     if (first !== undefined) this.#points -= countPoints(first);
   }
 
+  /** What a backend did not take of an export is lost: the export must not be sent again. */
+  #taken(partial: string | undefined): void {
+    this.#failures = 0;
+    if (partial === undefined) return;
+    const message = `${this.#options.target} took the metrics in part: ${redactText(partial)}.`;
+    if (!this.#saidPartial) processWarning(`${message} They are not sent again. Further ones are lost silently.`);
+    this.#saidPartial = true;
+    diag.warn(message);
+  }
+
   /** One warning for each outage. */
-  #warn(error: Error, consequence: string): void {
+  #warn(failure: string, consequence: string): void {
     this.#failures += 1;
-    const reason = redactText(messageOf(error));
+    const reason = redactText(failure);
     if (this.#failures === 1) {
       processWarning(`Metrics cannot be exported to ${this.#options.target}: ${reason}. ${consequence}.`);
     }
     diag.debug(`Export of metrics failed, ${this.#waiting.length} wait`, reason);
   }
-}
-
-/** A number is a status of HTTP, or below 100 of gRPC; over HTTP those that may pass come without one. */
-function isPermanent(error: Error): boolean {
-  const code = codeOf(error);
-  if (code === undefined || !/^\d+$/.test(code)) return false;
-  return Number(code) >= 100 || !PASSING_GRPC_STATUS.has(code);
 }
 
 function countPoints({ scopeMetrics }: ResourceMetrics): number {

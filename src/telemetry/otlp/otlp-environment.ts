@@ -1,5 +1,12 @@
 import { parseAttributes, type ReadVariable } from '../environment-text.ts';
-import { OTLP_PROTOCOLS, OTLP_TEMPORALITIES, type OtlpConfig } from './otlp-config.ts';
+import {
+  isSendable,
+  OTLP_COMPRESSIONS,
+  OTLP_PROTOCOLS,
+  OTLP_TEMPORALITIES,
+  type OtlpConfig,
+  parseEndpoint,
+} from './otlp-config.ts';
 
 /**
  * The settings that OTEL_* variables hold; what is set for metrics alone wins. To the endpoint of all signals the path
@@ -10,17 +17,15 @@ export function readOtlpVariables(read: ReadVariable): Partial<OtlpConfig> {
     const general = read(`OTEL_EXPORTER_OTLP_${name}`, parse, expected);
     return read(`OTEL_EXPORTER_OTLP_METRICS_${name}`, parse, expected) ?? general;
   };
-  const base = read('OTEL_EXPORTER_OTLP_ENDPOINT', parseEndpoint, ENDPOINT);
-  const endpoint =
-    read('OTEL_EXPORTER_OTLP_METRICS_ENDPOINT', parseEndpoint, ENDPOINT) ??
-    (base === undefined ? undefined : `${base.replace(/\/$/, '')}/v1/metrics`);
+  const base = read('OTEL_EXPORTER_OTLP_ENDPOINT', parseBase, ENDPOINT);
+  const endpoint = read('OTEL_EXPORTER_OTLP_METRICS_ENDPOINT', parseWhole, ENDPOINT) ?? base;
   const exporters = read(
     'OTEL_METRICS_EXPORTER',
     parseExporters,
     'names of exporters, such as otlp,prometheus or none',
   );
-  const general = read('OTEL_EXPORTER_OTLP_HEADERS', parseAttributes, HEADERS);
-  const own = read('OTEL_EXPORTER_OTLP_METRICS_HEADERS', parseAttributes, HEADERS);
+  const general = read('OTEL_EXPORTER_OTLP_HEADERS', parseHeaders, HEADERS);
+  const own = read('OTEL_EXPORTER_OTLP_METRICS_HEADERS', parseHeaders, HEADERS);
   const found = {
     enabled: exporters?.includes('otlp'),
     protocol: either('PROTOCOL', oneOf(OTLP_PROTOCOLS), OTLP_PROTOCOLS.join(' or ')),
@@ -28,6 +33,7 @@ export function readOtlpVariables(read: ReadVariable): Partial<OtlpConfig> {
     headers: general === undefined && own === undefined ? undefined : { ...general, ...own },
     intervalMs: read('OTEL_METRIC_EXPORT_INTERVAL', parseMs, MS),
     timeoutMs: either('TIMEOUT', parseMs, MS),
+    compression: either('COMPRESSION', oneOf(OTLP_COMPRESSIONS), OTLP_COMPRESSIONS.join(' or ')),
     temporality: read(
       'OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE',
       oneOf(OTLP_TEMPORALITIES),
@@ -37,14 +43,28 @@ export function readOtlpVariables(read: ReadVariable): Partial<OtlpConfig> {
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
 }
 
-const ENDPOINT = 'a URL such as http://localhost:4318';
-const HEADERS = 'name=value pairs separated by commas';
+const ENDPOINT = 'a URL such as http://localhost:4318, without user name and password';
+const HEADERS = 'name=value pairs separated by commas, of names and values that a header can hold';
 const MS = 'a number of ms from 100 to 2147483647';
 
-/** An http or https URL, as it was written; undefined for anything else. */
-export function parseEndpoint(text: string): string | undefined {
-  const trimmed = text.trim();
-  return /^https?:\/\/./i.test(trimmed) && URL.canParse(trimmed) ? trimmed : undefined;
+/** The endpoint of all signals: the path of metrics follows its own. */
+function parseBase(text: string): string | undefined {
+  const endpoint = parseEndpoint(text);
+  if (endpoint === undefined) return undefined;
+  const url = new URL(endpoint);
+  url.pathname = `${url.pathname.replace(/\/$/, '')}/v1/metrics`;
+  return url.href;
+}
+
+/** An endpoint to which nothing is added, so that one without a path means the root. */
+function parseWhole(text: string): string | undefined {
+  const endpoint = parseEndpoint(text);
+  return endpoint === undefined ? undefined : new URL(endpoint).href;
+}
+
+function parseHeaders(text: string): Record<string, string> | undefined {
+  const headers = parseAttributes(text);
+  return Object.entries(headers ?? {}).every(([name, value]) => isSendable(name, value)) ? headers : undefined;
 }
 
 function parseMs(text: string): number | undefined {

@@ -2,21 +2,22 @@
  * Owns the rhythm of pushing metrics: a timer, and the last export at shutdown. What waits for the backend is the
  * queue's.
  *
- * R1 Nothing of an exporter is loaded before the first export.
+ * R1 Nothing of a protocol is loaded before the first export.
  * R2 One collection at a time; a tick that finds one in progress, or no room for changes, is left out, and what it would
  *    have brought comes with the next one.
  * R3 `shutdown` collects and sends once more and ends within five seconds, whatever callbacks and backend do.
  * R4 The timer does not keep the process alive.
  */
 import { diag } from '@opentelemetry/api';
-import { type MetricProducer, MetricReader, type PushMetricExporter } from '@opentelemetry/sdk-metrics';
+import { type MetricProducer, MetricReader } from '@opentelemetry/sdk-metrics';
 import type { Environment } from '../../connectors/environment.ts';
 import { processWarning } from '../../metrics/guard.ts';
 import { type Clock, systemClock, type Timer } from '../../runtime/clock.ts';
 import type { TelemetryConfig } from '../telemetry-config.ts';
 import { ExportQueue } from './export-queue.ts';
-import { openExporter } from './open-exporter.ts';
+import { openSender } from './open-sender.ts';
 import { type OtlpConfig, otlpUrl, pushesOtlp } from './otlp-config.ts';
+import type { OtlpSender } from './otlp-sender.ts';
 import { temporalitySelector } from './temporality.ts';
 
 const COLLECT_TIMEOUT_MS = 8000;
@@ -27,8 +28,8 @@ const LAST_COLLECT_TIMEOUT_MS = 1000;
 export interface OtlpReaderOptions {
   /** For the references in headers and the TLS files that OTEL_* names; default: `process.env`. */
   readonly env?: Environment;
-  /** Default: the official exporter of the configured protocol. */
-  readonly open?: (timeoutMs?: number) => Promise<PushMetricExporter>;
+  /** Default: the sender of the configured protocol. */
+  readonly open?: () => Promise<OtlpSender>;
   /** For the waits of retries and of the shutdown. */
   readonly clock?: Clock;
 }
@@ -51,10 +52,8 @@ export class OtlpReader extends MetricReader {
     this.#clock = options.clock ?? systemClock;
     this.#queue = new ExportQueue({
       clock: this.#clock,
-      open:
-        options.open ??
-        ((timeoutMs = otlp.timeoutMs) =>
-          openExporter({ ...otlp, timeoutMs: Math.min(timeoutMs, otlp.timeoutMs) }, options.env ?? process.env)),
+      open: options.open ?? (() => openSender(otlp, options.env ?? process.env, this.#clock)),
+      timeoutMs: otlp.timeoutMs,
       target: shownTarget(otlp),
       holdsChanges: otlp.temporality !== 'cumulative',
     });

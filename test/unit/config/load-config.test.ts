@@ -118,13 +118,15 @@ describe('environment', () => {
     OTEL_METRICS_EXPORTER: ['prometheus,otlp', true],
     OTEL_EXPORTER_OTLP_METRICS_PROTOCOL: ['grpc', 'grpc'],
     OTEL_EXPORTER_OTLP_PROTOCOL: ['grpc', 'grpc'],
-    OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: ['http://h:1/x', 'http://h:1/x'],
+    OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: ['http://h:1', 'http://h:1/'],
     OTEL_EXPORTER_OTLP_ENDPOINT: ['https://h/otlp/', 'https://h/otlp/v1/metrics'],
     OTEL_EXPORTER_OTLP_METRICS_HEADERS: ['a=b%20c', { a: 'b c' }],
     OTEL_EXPORTER_OTLP_HEADERS: ['a=b', { a: 'b' }],
     OTEL_METRIC_EXPORT_INTERVAL: ['500', 500],
     OTEL_EXPORTER_OTLP_METRICS_TIMEOUT: ['700', 700],
     OTEL_EXPORTER_OTLP_TIMEOUT: ['700', 700],
+    OTEL_EXPORTER_OTLP_METRICS_COMPRESSION: ['gzip', 'gzip'],
+    OTEL_EXPORTER_OTLP_COMPRESSION: ['GZIP', 'gzip'],
     OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: ['Delta', 'delta'],
   };
   const documented = SETTINGS.flatMap(({ key, env }) => env.map((name) => [name, key] as const));

@@ -296,6 +296,7 @@ describe('properties', () => {
         batchTimeoutMs: fc.integer({ min: 1, max: 2_147_483_647 }),
         operationTimeoutMs: fc.integer({ min: 1, max: 2_147_483_647 }),
         onInterrupt: fc.constantFrom('finish', 'abort'),
+        slo: fc.record({ success: fc.record({ target: fc.constantFrom(0.9, 0.999) }), window: fc.constant('30d') }),
       },
       {
         requiredKeys: [

@@ -2,37 +2,10 @@ import { describe, expect, test } from '@jest/globals';
 import { HOST_SERIES } from '../../../dashboards/kit/host-series.ts';
 import { startPlatform } from '../../../src/index.ts';
 import { INSTRUMENT_LIST } from '../../../src/metrics/names.ts';
-import { familyName } from '../../../src/server/prometheus-names.ts';
 import { dashboards, panelQueries, withValues } from '../../support/dashboards.ts';
+import { KNOWN_SERIES } from '../../support/known-series.ts';
 import { parsePrometheus } from '../../support/prometheus-parser.ts';
 import { matchingLabels, type SeriesUsage, series, seriesUsages } from '../../support/promql.ts';
-
-interface Known {
-  readonly kind: 'counter' | 'gauge';
-  readonly labels: readonly string[];
-}
-
-const TARGET = ['job', 'instance'];
-
-/** Every series that a query may name, as Prometheus stores it. */
-const KNOWN: ReadonlyMap<string, Known> = new Map([
-  ...INSTRUMENT_LIST.flatMap(({ name, unit, kind, attributes }): [string, Known][] => {
-    const family = familyName(name, unit, kind);
-    const labels = [...attributes, ...TARGET];
-    if (kind !== 'histogram') return [[family, { kind, labels }]];
-    return [
-      [`${family}_bucket`, { kind: 'counter', labels: [...labels, 'le'] }],
-      [`${family}_sum`, { kind: 'counter', labels }],
-      [`${family}_count`, { kind: 'counter', labels }],
-    ];
-  }),
-  ...Object.values(HOST_SERIES).map(({ series: name, kind, attributes }): [string, Known] => [
-    name,
-    { kind, labels: [...attributes, ...TARGET] },
-  ]),
-  ['up', { kind: 'gauge', labels: TARGET }],
-  ['ALERTS', { kind: 'gauge', labels: [...TARGET, 'alertname', 'alertstate', 'severity', 'pipeline_id'] }],
-]);
 
 const GROWS_LIKE_A_COUNTER = 'jvm_gc_promotion_bytes';
 
@@ -58,7 +31,7 @@ const TOTAL =
 const simplified = (expr: string): string => expr.replaceAll(TOTAL, 'increase($1[$__range])');
 
 function problems({ name, labels, within, grouping }: SeriesUsage): string[] {
-  const known = KNOWN.get(name);
+  const known = KNOWN_SERIES.get(name);
   if (known === undefined) return [`${name} does not exist`];
   const found = [...labels, ...grouping]
     .filter((label) => !known.labels.includes(label))
@@ -88,7 +61,9 @@ describe('the queries of the dashboards', () => {
   test('match their sides by labels that both have', () => {
     const unmatched = (expr: string): string[] => {
       const matched = matchingLabels(expr);
-      return series(expr).flatMap(({ name }) => matched.filter((label) => !KNOWN.get(name)?.labels.includes(label)));
+      return series(expr).flatMap(({ name }) =>
+        matched.filter((label) => !KNOWN_SERIES.get(name)?.labels.includes(label)),
+      );
     };
     expect(found(everything, ({ expr }) => unmatched(withValues(expr)))).toEqual([]);
   });

@@ -3,7 +3,15 @@ import { dirname, join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { ROOT } from '../../support/command-line.ts';
 
-const PAGES = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'config/samples/README.md', 'bench/README.md'];
+const PAGES = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'docs/operations.md',
+  'docs/runbooks.md',
+  'config/samples/README.md',
+  'bench/README.md',
+];
 
 const prose = (page: string): string => readFileSync(join(ROOT, page), 'utf8').replaceAll(/^```[\s\S]*?^```$/gm, '');
 

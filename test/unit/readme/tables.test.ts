@@ -21,6 +21,7 @@ const NAMES = [
   'options',
   'metrics-documented',
   'metrics-added',
+  'metrics-actor',
   'metrics-runtime',
   'configuration',
   'errors',

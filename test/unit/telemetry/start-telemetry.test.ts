@@ -156,32 +156,35 @@ describe('collection (R3)', () => {
     expect(calls).toBe(2);
   });
 
-  test('a callback that throws fails the collection instead of repeating old values', async () => {
-    const telemetry = quiet();
-    let broken = true;
-    telemetry.meterProvider
-      .getMeter('user')
-      .createObservableGauge('flaky')
-      .addCallback((result) => {
-        if (broken) throw new Error('sensor is gone');
-        result.observe(1);
+  test.each(['user', METER_NAME])(
+    'a callback of %s that throws fails the collection instead of repeating old values',
+    async (scope) => {
+      const telemetry = quiet();
+      let broken = true;
+      telemetry.meterProvider
+        .getMeter(scope)
+        .createObservableGauge('flaky')
+        .addCallback((result) => {
+          if (broken) throw new Error('sensor is gone');
+          result.observe(1);
+        });
+      await expect(telemetry.collect()).rejects.toMatchObject({
+        code: 'DATAFLOW_ERR_METRICS_COLLECTION_FAILED',
+        message: expect.stringContaining('sensor is gone'),
       });
-    await expect(telemetry.collect()).rejects.toMatchObject({
-      code: 'DATAFLOW_ERR_METRICS_COLLECTION_FAILED',
-      message: expect.stringContaining('sensor is gone'),
-    });
-    broken = false;
-    expect(sampleValue(await scrape(telemetry), 'flaky')).toBe(1);
-  });
+      broken = false;
+      expect(sampleValue(await scrape(telemetry), 'flaky')).toBe(1);
+    },
+  );
 
-  test('a callback that never settles fails the collection in time', async () => {
+  test.each(['user', METER_NAME])('a callback of %s that never settles fails the collection in time', async (scope) => {
     const telemetry = createTelemetry({
       config: mergeTelemetryConfig(DEFAULT_TELEMETRY_CONFIG, { host: { groups: [] } }),
       collectTimeoutMs: 50,
     });
     opened.push(telemetry);
     telemetry.meterProvider
-      .getMeter('user')
+      .getMeter(scope)
       .createObservableGauge('stuck')
       .addCallback(() => new Promise(() => {}));
     await expect(telemetry.collect()).rejects.toMatchObject({ code: 'DATAFLOW_ERR_METRICS_COLLECTION_FAILED' });
