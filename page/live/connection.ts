@@ -17,13 +17,13 @@ import { apply, greet, history, lastAction, replaceAll } from './store.ts';
 export type Connection =
   | { readonly state: 'connecting' }
   | { readonly state: 'live'; readonly returned: boolean }
-  | { readonly state: 'lost'; readonly since: number; readonly retryAt: number }
+  | { readonly state: 'lost'; readonly since: number }
   | { readonly state: 'locked' };
 
 export const connection = signal<Connection>({ state: 'connecting' });
 
-/** Raised with each connect: what was read before is read again. */
-export const connects = signal(0);
+/** Raised when a lost connection is back: what was read before is read again. */
+export const returns = signal(0);
 
 const SILENCE_MS = 35_000;
 
@@ -58,7 +58,7 @@ export async function stayConnected(): Promise<never> {
 function pause(ms: number): Promise<void> {
   const before = connection.value;
   const since = before.state === 'lost' ? before.since : Date.now();
-  connection.value = { state: 'lost', since, retryAt: Date.now() + ms };
+  connection.value = { state: 'lost', since };
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);
     wake = () => {
@@ -80,8 +80,9 @@ async function listen(onLive: () => void): Promise<void> {
       batch(() => {
         for (const tick of early ?? []) apply(tick);
         early = undefined;
-        connection.value = { state: 'live', returned: connection.value.state === 'lost' };
-        connects.value += 1;
+        const returned = connection.value.state === 'lost';
+        connection.value = { state: 'live', returned };
+        if (returned) returns.value += 1;
       });
       onLive();
     });

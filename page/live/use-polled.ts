@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { ApiError, getJson, tokenEpoch } from '../api/client.ts';
-import { connects } from './connection.ts';
+import { returns } from './connection.ts';
 
 export interface Polled<T> {
   readonly data: T | null;
@@ -19,7 +19,7 @@ export function usePolled<T>(path: string | null, everyMs: number | null): Polle
     error: null,
   });
   const ask = useRef<() => void>(() => {});
-  const epoch = connects.value + tokenEpoch.value;
+  const epoch = returns.value + tokenEpoch.value;
 
   // A new epoch asks again.
   useEffect(() => {

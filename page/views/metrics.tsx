@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Instrument, InstrumentName } from '../api/contract.ts';
 import { formatCount } from '../format.ts';
 import { usePolled } from '../live/use-polled.ts';
@@ -28,15 +28,23 @@ export function MetricsView() {
   );
   useEffect(() => rememberParameters({ q: text, metric: chosen }), [text, chosen]);
 
+  // What is new goes to the end, so that nothing moves under the eye.
+  const places = useRef(new Map<string, number>());
+  const metrics = useMemo(() => {
+    const known = places.current;
+    for (const { instrument } of data?.metrics ?? []) if (!known.has(instrument)) known.set(instrument, known.size);
+    return [...(data?.metrics ?? [])].sort((a, b) => known.get(a.instrument)! - known.get(b.instrument)!);
+  }, [data]);
+
   const shown = useMemo(() => {
     const holding =
       found.data === null
         ? null
         : new Set(found.data.instruments.filter(({ series }) => series.length > 0).map(({ name }) => name));
-    return (data?.metrics ?? []).filter(
+    return metrics.filter(
       (metric) => matchesInstrument(query, metric) && (!byValue || holding === null || holding.has(metric.instrument)),
     );
-  }, [data, found.data, query, byValue]);
+  }, [metrics, found.data, query, byValue]);
   const current = data?.metrics.find(({ instrument }) => instrument === chosen) ?? null;
 
   return (
