@@ -165,13 +165,13 @@ function SettingTable({ settings }: { readonly settings: readonly Setting[] }) {
                   </code>
                 ))}
               </th>
-              <td>
+              <td data-label="Value">
                 <code>{formatValue(value)}</code>
               </td>
-              <td>
+              <td data-label="From">
                 <span class={source === 'default' ? 'muted' : 'strong'}>{source}</span>
               </td>
-              <td class="muted">
+              <td class="muted" data-label="Default">
                 <code>{formatValue(initial)}</code>
               </td>
               <td>
