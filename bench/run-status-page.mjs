@@ -18,7 +18,9 @@ const LOADS = isQuick ? 1 : 5;
 const SECONDS = isQuick ? 5 : 30;
 const PAIRS = isQuick ? 1 : 5;
 
-const child = fork(new URL('./status-page-platform.mjs', import.meta.url), ['1000', '100'], { execArgv: ['--expose-gc'] });
+const child = fork(new URL('./status-page-platform.mjs', import.meta.url), ['1000', '100'], {
+  execArgv: ['--expose-gc'],
+});
 const next = () => new Promise((resolve) => child.once('message', resolve));
 const ask = async (question) => {
   const answer = next();
@@ -89,7 +91,7 @@ async function table() {
     };
     requestAnimationFrame(frame);
   })`);
-  const update = ((await taskSeconds()) - before) * 1000 / SECONDS;
+  const update = (((await taskSeconds()) - before) * 1000) / SECONDS;
   await context.close();
   return { longest, update };
 }
@@ -128,9 +130,11 @@ const rows = [
   ['page, gzipped', `${(gzipped / 1000).toFixed(0)} kB`, '≤ 150 kB'],
   ['memory of an hour of history', `${(historyBytes / 1e6).toFixed(1)} MB`, '≤ 20 MB'],
 ];
-const text = ['| 1,000 pipelines | measured | target |', '| --- | --- | --- |', ...rows.map((row) => `| ${row.join(' | ')} |`)].join(
-  '\n',
-);
+const text = [
+  '| 1,000 pipelines | measured | target |',
+  '| --- | --- | --- |',
+  ...rows.map((row) => `| ${row.join(' | ')} |`),
+].join('\n');
 console.log(text);
 if (process.argv.includes('--write')) {
   const machine = `Node.js ${process.versions.node}, ${cpus().length} processors.`;
