@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { codeOf, DataflowError } from '../../errors.ts';
 import { fileFailure } from '../file-failure.ts';
 import { makeDirectory } from '../make-directory.ts';
+import { syncDirectory } from '../sync-directory.ts';
 import { type Claim, claimFile } from './claims.ts';
 import type { FileSinkOptions } from './file-options.ts';
 
@@ -130,17 +131,6 @@ async function openForWriting(
   if (there === undefined && committed !== undefined && committed > 0) throw changed(path, committed, undefined);
   if (createDirectories) await makeDirectory(dirname(path));
   return { isNew: there === undefined, opened: await open(path, constants.O_RDWR | constants.O_CREAT) };
-}
-
-/** Makes the name of a new file durable. Not every platform can. */
-async function syncDirectory(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
 
 function failure(error: unknown, path: string): Error {

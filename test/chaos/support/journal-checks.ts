@@ -14,10 +14,10 @@ export async function expectContiguous(journal: Journal, key: string): Promise<S
 }
 
 /** What SQLite itself finds in the file of a closed journal. */
-export function integrityOf(directory: string): unknown {
+export function integrityOf(directory: string): string {
   const database = new DatabaseSync(join(directory, 'journal.db'));
   try {
-    return database.prepare('PRAGMA integrity_check').all();
+    return (database.prepare('PRAGMA integrity_check').get() as { integrity_check: string }).integrity_check;
   } finally {
     database.close();
   }
