@@ -1,8 +1,9 @@
 /**
  * Writes a journal: `writer-child.mjs <plan as JSON>` with `path`, `durability`, `keys`, `bytes` (of an event's text),
- * `sessions` (times it is opened), `appends` (of each key in a session), `acknowledged` (a file).
+ * `sessions` (times it is opened), `appends` (of each key in a session; null: until standard input ends), `acknowledged`
+ * (a file).
  * Each append, deletion and snapshot that resolved is a line in that file, written before anything else happens; each
- * refusal a line of standard output. A refused append is tried again until it is taken, as an actor does.
+ * refusal a line of standard output. A refused append is tried again until it is taken, as an actor does, and then says so.
  */
 import { openSync, writeSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -14,10 +15,18 @@ const say = (fact) => writeSync(1, `${JSON.stringify(fact)}\n`);
 const acknowledged = openSync(plan.acknowledged, 'a');
 const acknowledge = (what, key, sequence) => writeSync(acknowledged, `${what} ${key} ${sequence}\n`);
 
+let told = false;
+process.stdin.on('end', () => {
+  told = true;
+});
+process.stdin.resume();
+
 async function untilTaken(work) {
-  for (;;) {
+  for (let refused = false; ; refused = true) {
     try {
-      return await work();
+      const result = await work();
+      if (refused) say({ taken: true });
+      return result;
     } catch (error) {
       say({ refused: error.code, disposition: error.disposition, message: error.message });
       await pause(5);
@@ -28,7 +37,7 @@ async function untilTaken(work) {
 async function writeKey(journal, key, number) {
   const highest = () => journal.highestSequence(key);
   let sequence = await untilTaken(highest);
-  for (let append = 0; append < plan.appends; append++) {
+  for (let append = 0; plan.appends === null ? !told : append < plan.appends; append++) {
     const events = Array.from({ length: 1 + (append % 3) }, (_, index) =>
       eventAt(key, sequence + 1 + index, plan.bytes),
     );
@@ -47,9 +56,10 @@ async function writeKey(journal, key, number) {
 }
 
 for (let session = 0; session < plan.sessions; session++) {
-  const journal = await openEmbeddedJournal({ path: plan.path, durability: plan.durability });
+  const journal = await untilTaken(() => openEmbeddedJournal({ path: plan.path, durability: plan.durability }));
   if (session === 0) say({ opened: true });
   await Promise.all(Array.from({ length: plan.keys }, (_, number) => writeKey(journal, `key-${number}`, number)));
   await journal.close();
 }
 say({ closed: true });
+process.stdin.destroy();
