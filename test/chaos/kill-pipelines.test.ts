@@ -1,32 +1,18 @@
 /** Processes that run pipelines on the embedded journal are killed wherever they happen to be, again and again. */
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from '@jest/globals';
 import { openEmbeddedJournalReadOnly } from '../../src/journals/embedded/open.ts';
-import { ROOT } from '../support/command-line.ts';
 import { chaosTest, rounds } from './support/chaos.ts';
 import { type Child, startChild } from './support/child.ts';
 import { expectContiguous } from './support/journal-checks.ts';
+import { contentsOf, writeFlights } from './support/pipeline-files.ts';
 import { BATCH_RECORDS, PUSHED_PIPELINES, pushedRecord } from './support/pipelines.mjs';
 
-const KILLS = rounds(8, 200);
+const KILLS = rounds(7, 200);
 /** More than the kills leave time for, so that they find the reading of the files as well. */
 const ROWS = rounds(3000, 40_000);
-
-async function writeFlights(folder: string): Promise<void> {
-  const [header, ...flights] = (await readFile(join(ROOT, 'config/samples/flights.csv'), 'utf8')).trim().split('\n');
-  const rows = Array.from({ length: ROWS }, (_, index) => flights[index % flights.length] as string);
-  // Every 97th row is one column short: dead letters must be exact as well.
-  const broken = rows.map((row, index) => (index % 97 === 0 ? row.slice(0, row.lastIndexOf(',')) : row));
-  await writeFile(join(folder, 'flights.csv'), [header, ...broken, ''].join('\n'));
-}
-
-async function contentsOf(directory: string): Promise<Record<string, string>> {
-  const names = (await readdir(directory)).sort();
-  const read = async (name: string) => [name, (await readFile(join(directory, name))).toString('base64')] as const;
-  return Object.fromEntries(await Promise.all(names.map(read)));
-}
 
 /** For each pushed pipeline the number of the last batch that its sender was told is durable. */
 class Acknowledged {
@@ -71,7 +57,7 @@ async function expectAcknowledged(path: string, acknowledged: Acknowledged): Pro
 chaosTest(
   `pipelines killed ${KILLS} times lose nothing, repeat nothing and count nothing twice`,
   async (random, folder) => {
-    await writeFlights(folder);
+    await writeFlights(folder, ROWS);
     const output = join(folder, 'killed');
     const journal = join(output, 'journal');
     await mkdir(output);
