@@ -60,7 +60,8 @@ export class OutputFile {
         throw exists(options.path);
       const file = new OutputFile(handle, options, claim);
       await file.#cutTo(committed ?? 0);
-      if (isNew && options.fsync) await syncDirectory(dirname(options.path));
+      // Also where the file is there but nothing in it is committed: who made it may have ended before it was synced.
+      if ((isNew || (committed ?? 0) === 0) && options.fsync) await syncDirectory(dirname(options.path));
       return file;
     } catch (error) {
       claim?.release();

@@ -78,6 +78,9 @@ export async function ensureDatabase(open: OpenDatabase, directory: string): Pro
     database.close();
   }
   syncFile(files.draft);
+  // The folders above come first: who finds journal.db relies on them. Its own name would be safe with the first commit
+  // at the latest, for SQLite syncs the directory when it makes the log.
+  await syncDirectory(directory);
   renameSync(files.draft, files.database);
   await syncDirectory(directory);
 }

@@ -8,8 +8,8 @@
  * R3 A sync that failed takes with it what it should have written: part of it is on the disk, and no later sync
  *    brings the rest (that is how Linux behaves).
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import type { Change } from './disk-log.ts';
 import type { Random } from './random.ts';
 
@@ -36,8 +36,21 @@ export class DiskModel {
   readonly #inodes = new Map<number, ModelFile>();
   readonly #random: Random;
 
-  constructor(random: Random) {
+  /** @param root what is on the disk to begin with, all of it safe; default: nothing */
+  constructor(random: Random, root?: string) {
     this.#random = random;
+    if (root === undefined) return;
+    for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
+      const path = join(entry.parentPath, entry.name);
+      const name = relative(root, path);
+      if (entry.isDirectory()) this.#names.set(name, 'directory');
+      else {
+        const file = new ModelFile();
+        file.safe.write(0, readFileSync(path));
+        this.#names.set(name, file);
+        this.#inodes.set(statSync(path).ino, file);
+      }
+    }
   }
 
   apply(change: Change): void {

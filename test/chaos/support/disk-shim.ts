@@ -63,8 +63,9 @@ export class Disk {
     this.stepClock(0);
   }
 
-  /** The next `count` calls of fsync and fdatasync fail with EIO; -1: all. */
-  failSyncs(count: number): void {
+  /** The next `count` calls of fsync and fdatasync fail with EIO, -1: all; those `after` the first so many. */
+  failSyncs(count: number, after = 0): void {
+    this.#set(3, after);
     this.#set(0, count);
   }
 
