@@ -1,14 +1,15 @@
 /**
- * Runs file pipelines and pushed pipelines on an embedded journal: `pipelines-child.mjs <folder> <output> <until>`.
- * Pushes batches from where each checkpoint is up to number `until`, and says each one that was acknowledged; then
- * waits for the files, and says what it counted and what the states hold.
+ * Runs file pipelines and pushed pipelines on an embedded journal: `pipelines-child.mjs <folder> <output> <until>
+ * [acknowledged]`. Pushes batches from where each checkpoint is up to number `until`, and says each one that was
+ * acknowledged, also in a file where one is named; then waits for the files, and says what it counted and what the
+ * states hold.
  */
-import { writeSync } from 'node:fs';
+import { appendFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { startPlatform } from '../../dist/index.js';
 import { BATCH_RECORDS, FILE_PIPELINES, PUSHED_PIPELINES, pushedRecord, specifications } from './support/pipelines.mjs';
 
-const [folder, output, until] = process.argv.slice(2);
+const [folder, output, until, acknowledged] = process.argv.slice(2);
 // Not through a stream: what was said has left the process, whatever comes next.
 const say = (fact) => writeSync(1, `${JSON.stringify(fact)}\n`);
 
@@ -36,7 +37,7 @@ const totalsOf = async () =>
   );
 
 const recovered = await totalsOf();
-say({ ready: true });
+say({ ready: true, recovered });
 for (const pipeline of pipelines) {
   const { status } = await pipeline.state();
   if (status === 'configured') await pipeline.start();
@@ -48,6 +49,7 @@ async function push(id) {
     const first = batch * BATCH_RECORDS;
     const records = Array.from({ length: BATCH_RECORDS }, (_, index) => pushedRecord(first + index));
     await pipeline.ingest({ batchId: `${id}-${batch}`, records, sourceOffset: first });
+    if (acknowledged !== undefined) appendFileSync(acknowledged, `append ${id} ${batch + 1}\n`);
     say({ id, batch });
   }
 }

@@ -26,6 +26,9 @@ const SMALL: Load = { keys: 4, bytes: 300, sessions: 3, appends: 15 };
 /** More than the log takes before it is written back in mid-work and begun anew. */
 const LARGE: Load = { keys: 6, bytes: 60_000, sessions: 1, appends: 30 };
 
+/** Of one disk, one after the other. */
+const FAILURES = rounds(6, 150);
+
 const JOURNAL = join('data', 'journal');
 
 /** Runs a writer on the disk in `root`. */
@@ -95,11 +98,12 @@ shimTest(
     const acknowledged = new Acknowledgements();
     let root = join(folder, 'disk-0');
     mkdirSync(root);
-    for (let failure = 1; failure <= rounds(6, 150); failure++) {
+    for (let failure = 1; failure <= FAILURES; failure++) {
       const model = new DiskModel(random, root);
       const changes = await record(folder, root, { keys: 3, bytes: 300, sessions: 1, appends: 10 }, 'full');
-      // What comes first is recovery, and the making of the file where none has survived.
-      const cut = random.below(random.happens(0.7) ? changes.length : Math.ceil(changes.length / 4));
+      // What comes first is recovery, and the making of the file where none has survived; the last time everything is.
+      const limit = random.happens(0.7) ? changes.length : Math.ceil(changes.length / 4);
+      const cut = failure === FAILURES ? changes.length : random.below(limit);
       for (const change of changes.slice(0, cut)) take(change, model, acknowledged);
       root = join(folder, `disk-${failure}`);
       model.writeImage(root);

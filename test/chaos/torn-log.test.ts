@@ -102,7 +102,7 @@ chaosTest('a log spoilt at any place gives the commits before it, whole', async 
     // A bit, a sector of zeros, or a sector of what was there before: what disks do to a page.
     const damage = random.pick(['bit', 'zeros', 'older'] as const);
     if (damage === 'bit') bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << random.below(8)), at);
-    else if (damage === 'zeros') bytes.fill(0, at, at + 512);
+    else if (damage === 'zeros') bytes.fill(0, at, Math.min(at + 512, bytes.length));
     else log.bytes.copy(bytes, at, random.below(at), at);
     const first = firstDifference(bytes, log.bytes);
     const intact =
