@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { expect } from '@jest/globals';
 import { codeOf } from '../../src/errors.ts';
 import { openEmbeddedJournal } from '../../src/journals/embedded/open.ts';
-import { chaosTest } from './support/chaos.ts';
+import { linuxTest } from './support/chaos.ts';
 import { type Child, startChild } from './support/child.ts';
 import { Acknowledgements, inspect } from './support/expect-survived.ts';
 
@@ -50,7 +50,7 @@ async function opens(path: string): Promise<string> {
   }
 }
 
-chaosTest(
+linuxTest(
   'a full disk refuses appends as full, and takes them when there is room, also after a kill',
   async (_, folder) => {
     const directory = join(folder, 'disk');

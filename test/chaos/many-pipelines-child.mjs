@@ -1,6 +1,6 @@
 /**
  * `many-pipelines-child.mjs <journal> <count>`: recovers what the journal holds, makes what is missing of `count`
- * pushed pipelines, sends one batch to each, and lives until it is killed or its standard input ends.
+ * pushed pipelines, sends one batch to each of them, and lives until it is killed or its standard input ends.
  */
 import { writeSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';

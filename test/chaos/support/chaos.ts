@@ -40,3 +40,7 @@ export function chaosTest(name: string, body: (random: Random, folder: string) =
     LIMIT_MS,
   );
 }
+
+/** A chaos test that needs what only Linux has. */
+export const linuxTest: typeof chaosTest =
+  process.platform === 'linux' ? chaosTest : (name) => test.skip(`${name} (needs Linux)`, () => {});
