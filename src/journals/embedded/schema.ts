@@ -5,11 +5,11 @@
  *    folders above it are synced with it.
  * R2 A file is identified before anything is written to it.
  */
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { syncDirectory } from '../../connectors/sync-directory.ts';
 import { DataflowError } from '../../errors.ts';
 import type { Database, OpenDatabase } from './driver.ts';
-import { journalFiles } from './files.ts';
+import { journalFiles, syncPath } from './files.ts';
 import { corruptError } from './sqlite-errors.ts';
 
 const SCHEMA_VERSION = 1;
@@ -45,15 +45,6 @@ const SCHEMA = `
 /** Below this size the whole file is checked at open, which takes some tens of milliseconds. */
 const FULL_CHECK_BYTES = 16 * 1024 * 1024;
 
-function syncFile(path: string): void {
-  const handle = openSync(path, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
-}
-
 /** The directory of the journal holds a complete journal.db afterwards; call it under the owner lock only. */
 export async function ensureDatabase(open: OpenDatabase, directory: string): Promise<void> {
   const files = journalFiles(directory);
@@ -77,9 +68,8 @@ export async function ensureDatabase(open: OpenDatabase, directory: string): Pro
   } finally {
     database.close();
   }
-  syncFile(files.draft);
-  // The folders above come first: who finds journal.db relies on them. Its own name would be safe with the first commit
-  // at the latest, for SQLite syncs the directory when it makes the log.
+  syncPath(files.draft);
+  // The folders above come first: who finds journal.db relies on them.
   await syncDirectory(directory);
   renameSync(files.draft, files.database);
   await syncDirectory(directory);
