@@ -10,9 +10,9 @@ import { expectContiguous } from './support/journal-checks.ts';
 import { contentsOf, writeFlights } from './support/pipeline-files.ts';
 import { BATCH_RECORDS, PUSHED_PIPELINES, pushedRecord } from './support/pipelines.mjs';
 
-const KILLS = rounds(7, 200);
+const KILLS = rounds(6, 200);
 /** More than the kills leave time for, so that they find the reading of the files as well. */
-const ROWS = rounds(3000, 40_000);
+const ROWS = rounds(2000, 40_000);
 
 /** For each pushed pipeline the number of the last batch that its sender was told is durable. */
 class Acknowledged {

@@ -72,8 +72,8 @@ async function failPower(load: Load, durability: 'full' | 'relaxed', count: numb
 }
 
 for (const [name, load, images] of [
-  ['small commits', SMALL, rounds(50, 1000)],
-  ['a log that is written back while it grows', LARGE, rounds(10, 200)],
+  ['small commits', SMALL, rounds(40, 1000)],
+  ['a log that is written back while it grows', LARGE, rounds(8, 200)],
 ] as const) {
   shimTest(`a power loss during ${name} takes nothing acknowledged: ${images} disks`, async (random, folder) => {
     const { lost, broken, acknowledged } = await failPower(load, 'full', images, random, folder);
@@ -85,7 +85,7 @@ for (const [name, load, images] of [
 shimTest(
   'the same loss takes acknowledged events of durability relaxed, and still breaks nothing',
   async (random, folder) => {
-    const { lost, broken } = await failPower(SMALL, 'relaxed', rounds(30, 300), random, folder);
+    const { lost, broken } = await failPower(SMALL, 'relaxed', rounds(20, 300), random, folder);
     expect(broken).toEqual([]);
     // If nothing were lost here, the test above could not fail either.
     expect(lost.filter((what) => what.includes('was acknowledged')).length).toBeGreaterThan(0);

@@ -88,7 +88,7 @@ chaosTest('a log cut at any place gives the commits before it, whole', async (ra
     place(log, frame, FRAME_HEADER + 512),
   ]);
   const cuts = [0, 1, LOG_HEADER - 1, ...everywhere].filter((cut) => cut >= 0 && cut <= log.bytes.length);
-  for (const cut of sample(cuts, rounds(25, cuts.length), random)) {
+  for (const cut of sample(cuts, rounds(20, cuts.length), random)) {
     await expectBatches(folder, log, log.bytes.subarray(0, cut), commitsBefore(log, cut), { cut });
   }
 });
