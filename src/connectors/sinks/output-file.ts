@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { codeOf, DataflowError } from '../../errors.ts';
 import { fileFailure } from '../file-failure.ts';
 import { makeDirectory } from '../make-directory.ts';
+import { syncDirectory } from '../sync-directory.ts';
 import { type Claim, claimFile } from './claims.ts';
 import type { FileSinkOptions } from './file-options.ts';
 
@@ -59,7 +60,8 @@ export class OutputFile {
         throw exists(options.path);
       const file = new OutputFile(handle, options, claim);
       await file.#cutTo(committed ?? 0);
-      if (isNew && options.fsync) await syncDirectory(dirname(options.path));
+      // Also where the file is there but nothing in it is committed: who made it may have ended before it was synced.
+      if ((isNew || (committed ?? 0) === 0) && options.fsync) await syncDirectory(dirname(options.path));
       return file;
     } catch (error) {
       claim?.release();
@@ -130,17 +132,6 @@ async function openForWriting(
   if (there === undefined && committed !== undefined && committed > 0) throw changed(path, committed, undefined);
   if (createDirectories) await makeDirectory(dirname(path));
   return { isNew: there === undefined, opened: await open(path, constants.O_RDWR | constants.O_CREAT) };
-}
-
-/** Makes the name of a new file durable. Not every platform can. */
-async function syncDirectory(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
 
 function failure(error: unknown, path: string): Error {

@@ -2,9 +2,11 @@
  * Owns: the two connections of a journal, one that writes and one that reads.
  *
  * R1 There is never more than one writing connection.
+ * R2 The names of the database and its log are on the disk before anything is committed. SQLite syncs the directory
+ *    with the log's first sync, but goes on where that fails.
  */
 import type { Database, OpenDatabase } from './driver.ts';
-import { journalFiles } from './files.ts';
+import { journalFiles, syncPath } from './files.ts';
 import type { WorkerSettings } from './protocol.ts';
 
 const BUSY_TIMEOUT_MS = 5000;
@@ -34,6 +36,8 @@ export function openWriter(open: OpenDatabase, settings: WorkerSettings): Databa
     if (settings.maxBytes !== null) {
       database.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(settings.maxBytes / pageSize(database)))}`);
     }
+    // Windows cannot sync a directory, and keeps names without it.
+    if (process.platform !== 'win32') syncPath(settings.directory);
     return database;
   } catch (error) {
     database.close();

@@ -1,3 +1,4 @@
+import { closeSync, fsyncSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** The files of a journal directory; SQLite adds `-wal` and `-shm` beside the first. */
@@ -12,4 +13,14 @@ export function journalFiles(directory: string) {
     lock: join(directory, 'journal.lock'),
     pid: join(directory, 'journal.pid'),
   };
+}
+
+/** Makes a file's content, or the names in a directory, durable. */
+export function syncPath(path: string): void {
+  const handle = openSync(path, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
 }

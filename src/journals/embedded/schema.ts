@@ -1,13 +1,15 @@
 /**
  * Owns: what a journal file looks like inside, how one is made, and how one is told from anything else.
  *
- * R1 journal.db appears complete or not at all: it is made under another name, synced, and renamed.
+ * R1 journal.db appears complete or not at all: it is made under another name, synced, and renamed; the names of the
+ *    folders above it are synced with it.
  * R2 A file is identified before anything is written to it.
  */
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { syncDirectory } from '../../connectors/sync-directory.ts';
 import { DataflowError } from '../../errors.ts';
 import type { Database, OpenDatabase } from './driver.ts';
-import { journalFiles } from './files.ts';
+import { journalFiles, syncPath } from './files.ts';
 import { corruptError } from './sqlite-errors.ts';
 
 const SCHEMA_VERSION = 1;
@@ -43,17 +45,8 @@ const SCHEMA = `
 /** Below this size the whole file is checked at open, which takes some tens of milliseconds. */
 const FULL_CHECK_BYTES = 16 * 1024 * 1024;
 
-function syncPath(path: string): void {
-  const handle = openSync(path, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
-}
-
 /** The directory of the journal holds a complete journal.db afterwards; call it under the owner lock only. */
-export function ensureDatabase(open: OpenDatabase, directory: string): void {
+export async function ensureDatabase(open: OpenDatabase, directory: string): Promise<void> {
   const files = journalFiles(directory);
   if (existsSync(files.database)) return;
   if (existsSync(files.writeAheadLog) && statSync(files.writeAheadLog).size > 0) {
@@ -76,9 +69,10 @@ export function ensureDatabase(open: OpenDatabase, directory: string): void {
     database.close();
   }
   syncPath(files.draft);
+  // The folders above come first: who finds journal.db relies on them.
+  await syncDirectory(directory);
   renameSync(files.draft, files.database);
-  // Windows cannot sync a directory, and keeps a rename without it.
-  if (process.platform !== 'win32') syncPath(directory);
+  await syncDirectory(directory);
 }
 
 function single(database: Database, sql: string): unknown {

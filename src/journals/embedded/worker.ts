@@ -35,7 +35,7 @@ class OpenFiles {
       const driver = await loadDriver();
       if (!settings.readOnly) {
         files.#lock = acquireOwnerLock(driver, directory);
-        ensureDatabase(driver, directory);
+        await ensureDatabase(driver, directory);
       } else if (!existsSync(journalFiles(directory).database)) {
         throw new DataflowError(
           'DATAFLOW_ERR_JOURNAL_OPEN_FAILED',

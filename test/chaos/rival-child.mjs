@@ -1,0 +1,17 @@
+/** Opens the journal in `rival-child.mjs <path>` and appends to one key until it is killed; says what it got. */
+import { writeSync } from 'node:fs';
+import { openEmbeddedJournal } from '../../dist/journals/embedded/open.js';
+
+const [path] = process.argv.slice(2);
+const say = (fact) => writeSync(1, `${JSON.stringify(fact)}\n`);
+
+try {
+  const journal = await openEmbeddedJournal({ path });
+  say({ opened: process.pid });
+  for (let sequence = (await journal.highestSequence('rivals')) + 1; ; sequence++) {
+    await journal.append('rivals', sequence - 1, [{ data: { pid: process.pid }, tags: [], timestamp: sequence }]);
+    say({ acknowledged: sequence });
+  }
+} catch (error) {
+  say({ code: error.code, pid: error.details?.pid });
+}
