@@ -19,7 +19,7 @@ import { formatCount, oneLine, type Terminal } from './terminal.ts';
 
 const counted = (count: number, what: string): string => `${formatCount(count)} ${what}${count === 1 ? '' : 's'}`;
 
-/** Says everything that is wrong with the file and with the pipelines in it. */
+/** Tells each pipeline that is recovered from the journal on trial, then everything that is wrong. */
 export async function verifyJournal(globals: GlobalOptions, terminal: Terminal): Promise<number> {
   const findings: string[] = [];
   let summary = '';
@@ -29,7 +29,8 @@ export async function verifyJournal(globals: GlobalOptions, terminal: Terminal):
       findings.push(...inspection.findings);
       for (const key of await journal.keys()) {
         try {
-          await readState(journal, key);
+          const { state, sequence } = await readState(journal, key);
+          terminal.out(`ok  ${oneLine(key)}  ${state.status}, ${counted(sequence, 'event')}\n`);
         } catch (error) {
           findings.push(messageOf(error));
         }
@@ -43,7 +44,7 @@ export async function verifyJournal(globals: GlobalOptions, terminal: Terminal):
     findings.push(messageOf(error));
   }
   for (const finding of findings) terminal.out(`failed  ${oneLine(finding)}\n`);
-  if (findings.length === 0) terminal.out(`ok  ${summary}\n`);
+  if (findings.length === 0) terminal.out(`\n${summary}: nothing is wrong\n`);
   else terminal.out(`\n${counted(findings.length, 'finding')}: restore the journal from a backup\n`);
   return findings.length === 0 ? EXIT.done : EXIT.failed;
 }
