@@ -84,6 +84,14 @@ export const ERRORS = {
     disposition: 'stop',
     meaning: 'A journal was given a key, sequence number, event or snapshot that it cannot hold.',
   },
+  DATAFLOW_ERR_IMPORT_INVALID: {
+    disposition: 'stop',
+    meaning: 'A line to be imported into a journal is not one that an export writes.',
+  },
+  DATAFLOW_ERR_PROJECTION_IN_USE: {
+    disposition: 'stop',
+    meaning: 'The events of a projection of this name are being read already.',
+  },
   DATAFLOW_ERR_JOURNAL_READ_ONLY: { disposition: 'stop', meaning: 'The journal was opened for reading only.' },
 
   DATAFLOW_ERR_CONNECTOR_UNKNOWN: {

@@ -28,7 +28,14 @@ export type {
   PipelineStatus,
 } from './domain/state.ts';
 export { DataflowError, type Disposition, ERRORS, type ErrorCode, type Problem } from './errors.ts';
-export { type EmbeddedJournalOptions, openEmbeddedJournal } from './journals/embedded/open.ts';
+export type { EmbeddedJournal } from './journals/embedded/journal.ts';
+export {
+  type EmbeddedJournalOptions,
+  openEmbeddedJournal,
+  openEmbeddedJournalReadOnly,
+} from './journals/embedded/open.ts';
+export { exportJournal } from './journals/export-journal.ts';
+export { type ImportResult, importJournal } from './journals/import-journal.ts';
 export { createMemoryJournal } from './journals/memory.ts';
 export type { CodeSink, CodeSource, CodeTransform, PipelineSpec } from './platform/code-parts.ts';
 export type { Health, PipelineSummary } from './platform/health.ts';
@@ -51,6 +58,16 @@ export type {
   WriteResult,
 } from './runtime/connector.ts';
 export type { PipelineListener } from './runtime/environment.ts';
-export type { Journal, JournalEvent, ReadOptions, Snapshot, StoredEvent } from './runtime/journal.ts';
+export type { EventsOptions, RecordedEvent } from './runtime/event-tail.ts';
+export type {
+  GlobalEvent,
+  Journal,
+  JournalEvent,
+  ReadAllOptions,
+  ReadOptions,
+  Snapshot,
+  SnapshotSelection,
+  StoredEvent,
+} from './runtime/journal.ts';
 export type { AuditEvent } from './server/status/ports.ts';
 export { generateSloFiles, type SloFile, type SloFilesOptions, type SloPipeline } from './slo/generate.ts';

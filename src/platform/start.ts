@@ -13,6 +13,7 @@ import { PipelineRuntime } from '../runtime/runtime.ts';
 import type { AuditEvent } from '../server/status/ports.ts';
 import { Attachments } from './attachments.ts';
 import { connectorsOf, createPlatformRegistry } from './connect.ts';
+import { EventTails } from './event-tails.ts';
 import { packageVersion } from './package-version.ts';
 import { Platform } from './platform.ts';
 import { startPlatformMetrics } from './platform-metrics.ts';
@@ -73,7 +74,8 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
     });
     await recoverAll(runtime, journal, config.runtime.recoveryConcurrency, warn);
     metrics.ready();
-    const platform = new Platform({ config, journal, runtime, registry, attachments, metrics, status });
+    const tails = new EventTails(journal, clock, warn);
+    const platform = new Platform({ config, journal, runtime, registry, attachments, tails, metrics, status });
     const audit = options.onAudit ?? toStandardError;
     const version = packageVersion();
     const parts = { config, sourceOf, clock, version, journal, runtime, attachments, metrics, audit, warn };

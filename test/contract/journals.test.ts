@@ -16,6 +16,7 @@ for (const durability of ['full', 'relaxed'] as const) {
       path = mkdtempSync(join(tmpdir(), 'dataflow-journal-'));
       return openEmbeddedJournal({ path, durability });
     },
+    reopen: () => openEmbeddedJournal({ path, durability }),
     dispose: () => rmSync(path, { recursive: true }),
     describe,
     test,

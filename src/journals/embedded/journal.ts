@@ -5,32 +5,49 @@
  * R1 Events and snapshots are text before the call returns.
  * R2 After `close` has begun nothing is accepted, and what was accepted before is settled.
  */
+import { resolve } from 'node:path';
 import { DataflowError } from '../../errors.ts';
-import type { Journal, JournalEvent, ReadOptions, Snapshot, StoredEvent } from '../../runtime/journal.ts';
+import type {
+  GlobalEvent,
+  Journal,
+  JournalEvent,
+  ReadAllOptions,
+  ReadOptions,
+  Snapshot,
+  SnapshotSelection,
+  StoredEvent,
+} from '../../runtime/journal.ts';
+import { AppendListeners } from '../append-listeners.ts';
 import {
   checkEvent,
   checkKey,
+  checkProjection,
   checkRange,
+  checkReadAll,
+  checkSelection,
   checkSequence,
   checkSnapshot,
   closedError,
   serialise,
 } from '../journal-input.ts';
 import { GroupCommit } from './group-commit.ts';
-import { APPEND, DELETE, PRUNE, SNAPSHOT } from './protocol.ts';
-import { parseState, readEvents } from './read-events.ts';
+import { APPEND, type Compaction, DELETE, DROP, type Inspection, OFFSET, PRUNE, SNAPSHOT } from './protocol.ts';
+import { parseState, readAllEvents, readEvents } from './read-events.ts';
 import type { WorkerLink } from './worker-link.ts';
 
 export interface EmbeddedJournalSettings {
   readonly directory: string;
   readonly readOnly: boolean;
   readonly maxQueuedBytes: number;
+  /** Copies the journal on a thread of its own. */
+  readonly backup: (file: string) => Promise<number>;
 }
 
 export class EmbeddedJournal implements Journal {
   readonly #link: WorkerLink;
   readonly #settings: EmbeddedJournalSettings;
   readonly #commits: GroupCommit;
+  readonly #listeners = new AppendListeners();
   #closing: Promise<void> | undefined;
 
   constructor(link: WorkerLink, settings: EmbeddedJournalSettings) {
@@ -53,10 +70,12 @@ export class EmbeddedJournal implements Journal {
       checkEvent(event);
       const data = serialise('An event', event.data);
       const tags = JSON.stringify(event.tags);
-      operation.push(data, tags, event.timestamp);
-      size += data.length + tags.length;
+      const metadata = event.metadata === undefined ? '' : serialise('The metadata of an event', event.metadata);
+      operation.push(data, tags, event.timestamp, metadata);
+      size += data.length + tags.length + metadata.length;
     }
     await this.#commits.add({ operation, events: events.length, size });
+    this.#listeners.appended();
   }
 
   async *read(key: string, options: ReadOptions = {}): AsyncGenerator<readonly StoredEvent[]> {
@@ -87,6 +106,32 @@ export class EmbeddedJournal implements Journal {
     return this.#link.request({ type: 'keys' });
   }
 
+  async *readAll(options: ReadAllOptions = {}): AsyncGenerator<readonly GlobalEvent[]> {
+    this.#checkOpen();
+    const { after, tag } = checkReadAll(options);
+    yield* readAllEvents(this.#settings.directory, after, options.signal, async (from, to) => {
+      this.#checkOpen();
+      return this.#link.request({ type: 'readAll', after: from, to, tag: tag ?? null });
+    });
+  }
+
+  onAppend(listener: () => void): () => void {
+    this.#checkOpen();
+    return this.#listeners.add(listener);
+  }
+
+  async projectionOffset(name: string): Promise<number> {
+    this.#checkOpen();
+    checkProjection(name);
+    return this.#link.request({ type: 'offset', name });
+  }
+
+  async saveProjectionOffset(name: string, offset: number): Promise<void> {
+    this.#checkWritable();
+    checkProjection(name, offset);
+    await this.#commits.add({ operation: [OFFSET, name, offset], events: 1, size: name.length });
+  }
+
   async saveSnapshot(key: string, snapshot: Snapshot): Promise<void> {
     this.#checkWritable();
     checkSnapshot(key, snapshot);
@@ -95,12 +140,17 @@ export class EmbeddedJournal implements Journal {
     await this.#commits.add({ operation, events: 1, size: key.length + state.length });
   }
 
-  async latestSnapshot(key: string, maxSequence = Number.MAX_SAFE_INTEGER): Promise<Snapshot | undefined> {
+  async latestSnapshot(key: string, selection?: SnapshotSelection): Promise<Snapshot | undefined> {
     this.#checkOpen();
-    checkKey(key);
-    const { to } = checkRange(1, maxSequence);
-    const row = await this.#link.request({ type: 'snapshot', key, maxSequence: to });
+    const row = await this.#link.request({ type: 'snapshot', key, ...checkSelection(key, selection) });
     return row === null ? undefined : { ...row, state: parseState(this.#settings.directory, key, row.state) };
+  }
+
+  async deleteSnapshots(key: string, selection?: SnapshotSelection): Promise<void> {
+    this.#checkWritable();
+    const { maxSequence, maxTimestamp } = checkSelection(key, selection);
+    const operation = [DROP, key, maxSequence, maxTimestamp];
+    await this.#commits.add({ operation, events: 1, size: key.length });
   }
 
   async pruneSnapshots(key: string, keep: number): Promise<void> {
@@ -108,6 +158,35 @@ export class EmbeddedJournal implements Journal {
     checkKey(key);
     checkSequence('The number of snapshots to keep', keep, 0);
     await this.#commits.add({ operation: [PRUNE, key, keep], events: 1, size: key.length });
+  }
+
+  /**
+   * Examines the whole file: its structure, that no stream has a gap, that everything is JSON. Other uses of this
+   * object wait meanwhile; one opened for reading only holds up nobody.
+   */
+  async inspect(): Promise<Inspection> {
+    this.#checkOpen();
+    return this.#link.request({ type: 'inspect' });
+  }
+
+  /**
+   * Writes a copy of the journal as it is now to a file that is not there yet, complete or not at all, while appends
+   * go on. To go back to it, name it journal.db in a directory of its own. Returns its bytes.
+   *
+   * Rejects with DATAFLOW_ERR_OUTPUT_EXISTS, DATAFLOW_ERR_OUTPUT_UNWRITABLE and DATAFLOW_ERR_JOURNAL_*.
+   */
+  async backup(file: string): Promise<number> {
+    this.#checkOpen();
+    return this.#settings.backup(resolve(file));
+  }
+
+  /**
+   * Gives the room of deleted events back to the disk; needs as much free room as the journal has. Appends wait.
+   * Returns the bytes of journal.db before and after.
+   */
+  async compact(): Promise<Compaction> {
+    this.#checkWritable();
+    return this.#link.request({ type: 'compact' });
   }
 
   close(): Promise<void> {

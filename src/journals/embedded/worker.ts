@@ -8,14 +8,15 @@ import { existsSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort } from 'node:worker_threads';
 import { DataflowError, messageOf } from '../../errors.ts';
-import { openReader } from './connections.ts';
+import { openReader, openWriter } from './connections.ts';
 import { loadDriver } from './driver.ts';
 import { journalFiles } from './files.ts';
+import { migrate, SCHEMA_VERSION } from './migrations.ts';
 import { acquireOwnerLock, type OwnerLock } from './owner-lock.ts';
 import { type Replies, type Reply, type Request, toErrorData, type WorkerSettings } from './protocol.ts';
 import { Reader } from './reader.ts';
 import { checkIdentity, ensureDatabase } from './schema.ts';
-import { isDataflowError, journalError } from './sqlite-errors.ts';
+import { isDataflowError, journalError, primaryCode, SQLITE_CORRUPT } from './sqlite-errors.ts';
 import { Writer } from './writer.ts';
 
 class OpenFiles {
@@ -45,8 +46,16 @@ class OpenFiles {
       }
       const database = openReader(driver, directory);
       try {
-        checkIdentity(database, directory);
-        files.#reader = new Reader(database);
+        let version = checkIdentity(database, directory);
+        if (!settings.readOnly && version < SCHEMA_VERSION) {
+          const writer = openWriter(driver, settings);
+          try {
+            version = migrate(writer, version);
+          } finally {
+            writer.close();
+          }
+        }
+        files.#reader = new Reader(database, version);
       } catch (error) {
         database.close();
         throw error;
@@ -87,6 +96,18 @@ function read<T>(query: (reader: Reader) => T): T {
   }
 }
 
+async function copy(file: string): Promise<number> {
+  try {
+    return await files!.reader.copyTo(file);
+  } catch (error) {
+    if (primaryCode(error) === SQLITE_CORRUPT) {
+      throw journalError(error, files!.directory, 'DATAFLOW_ERR_JOURNAL_READ_FAILED');
+    }
+    const message = `Cannot write ${file}: ${messageOf(error)}; name a file where there is room for the journal`;
+    throw new DataflowError('DATAFLOW_ERR_OUTPUT_UNWRITABLE', message, { cause: error, details: { file } });
+  }
+}
+
 async function answer(request: Request): Promise<Replies[keyof Replies]> {
   switch (request.type) {
     case 'open':
@@ -101,7 +122,17 @@ async function answer(request: Request): Promise<Replies[keyof Replies]> {
     case 'keys':
       return read((reader) => reader.keys());
     case 'snapshot':
-      return read((reader) => reader.snapshot(request.key, request.maxSequence));
+      return read((reader) => reader.snapshot(request.key, request.maxSequence, request.maxTimestamp));
+    case 'readAll':
+      return read((reader) => reader.readAll(request.after, request.to, request.tag));
+    case 'offset':
+      return read((reader) => reader.offset(request.name));
+    case 'inspect':
+      return read((reader) => reader.inspect());
+    case 'copy':
+      return copy(request.file);
+    case 'compact':
+      return files!.writer.compact();
     case 'close':
       await files?.close();
       return null;
