@@ -50,5 +50,14 @@ export type {
   WriteResult,
 } from './runtime/connector.ts';
 export type { PipelineListener } from './runtime/environment.ts';
-export type { Journal, JournalEvent, ReadOptions, Snapshot, StoredEvent } from './runtime/journal.ts';
+export type {
+  GlobalEvent,
+  Journal,
+  JournalEvent,
+  ReadAllOptions,
+  ReadOptions,
+  Snapshot,
+  SnapshotSelection,
+  StoredEvent,
+} from './runtime/journal.ts';
 export { generateSloFiles, type SloFile, type SloFilesOptions, type SloPipeline } from './slo/generate.ts';

@@ -1,5 +1,5 @@
 import { DataflowError } from '../errors.ts';
-import type { JournalEvent, Snapshot } from '../runtime/journal.ts';
+import type { JournalEvent, ReadAllOptions, Snapshot, SnapshotSelection } from '../runtime/journal.ts';
 
 function invalid(what: string, remedy: string): DataflowError {
   return new DataflowError('DATAFLOW_ERR_JOURNAL_INPUT_INVALID', `${what}; ${remedy}`);
@@ -88,12 +88,51 @@ export function checkEvent(event: JournalEvent): void {
   }
   checkTags(event.tags);
   checkTimestamp(event.timestamp);
+  const { metadata } = event;
+  if (metadata === undefined) return;
+  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
+    throw invalid('The metadata of an event is not an object', 'wrap it in one, or leave it out');
+  }
 }
 
 export function checkSnapshot(key: string, snapshot: Snapshot): void {
   checkKey(key);
   checkSequence('The sequence number of the snapshot', snapshot.sequence, 0);
   checkTimestamp(snapshot.timestamp);
+}
+
+/** The bounds of a selection of snapshots; one that was left out is beyond every snapshot. */
+export function checkSelection(key: string, selection: SnapshotSelection = {}): Required<SnapshotSelection> {
+  checkKey(key);
+  const { maxSequence = Number.MAX_SAFE_INTEGER, maxTimestamp = Number.MAX_SAFE_INTEGER } = selection;
+  for (const [name, bound] of Object.entries({ maxSequence, maxTimestamp })) {
+    if (typeof bound !== 'number' || Number.isNaN(bound)) {
+      throw invalid(`${name} of the snapshots is ${String(bound)}`, 'pass a number or leave it out');
+    }
+  }
+  return {
+    maxSequence: Math.min(Number.MAX_SAFE_INTEGER, Math.floor(maxSequence)),
+    maxTimestamp: Math.min(Number.MAX_SAFE_INTEGER, maxTimestamp),
+  };
+}
+
+/** Where a reading of all events begins, and which tag it is about. */
+export function checkReadAll({ after = 0, tag }: ReadAllOptions): { after: number; tag: string | undefined } {
+  checkSequence('The offset to read after', after, 0);
+  if (tag !== undefined && !isStorableText(tag)) {
+    throw invalid(`No event has the tag ${JSON.stringify(tag)}`, 'use a non-empty string, or leave it out');
+  }
+  return { after, tag };
+}
+
+export function checkProjection(name: string, offset = 0): void {
+  if (!isStorableText(name)) {
+    throw invalid(
+      `The name of the projection ${JSON.stringify(name)} cannot be stored`,
+      'use a non-empty string without NUL and without lone surrogates',
+    );
+  }
+  checkSequence(`The offset of the projection ${JSON.stringify(name)}`, offset, 0);
 }
 
 export function closedError(): DataflowError {

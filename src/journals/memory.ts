@@ -7,18 +7,32 @@
  * R4 A read gives the event loop a turn between chunks.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Journal, JournalEvent, ReadOptions, Snapshot, StoredEvent } from '../runtime/journal.ts';
+import type {
+  GlobalEvent,
+  Journal,
+  JournalEvent,
+  ReadAllOptions,
+  ReadOptions,
+  Snapshot,
+  SnapshotSelection,
+  StoredEvent,
+} from '../runtime/journal.ts';
+import { AppendListeners } from './append-listeners.ts';
 import { copyJson } from './copy-json.ts';
 import {
   checkEvent,
   checkKey,
+  checkProjection,
   checkRange,
+  checkReadAll,
+  checkSelection,
   checkSequence,
   checkSnapshot,
   closedError,
   conflictError,
   unserialisable,
 } from './journal-input.ts';
+import { MemoryLog } from './memory-log.ts';
 
 const CHUNK = 1000;
 const DONE = Promise.resolve();
@@ -26,7 +40,7 @@ const DONE = Promise.resolve();
 interface Stream {
   /** The sequence number before the first event that is still there. */
   deletedTo: number;
-  events: StoredEvent[];
+  events: GlobalEvent[];
 }
 
 function highestOf(stream: Stream | undefined): number {
@@ -50,21 +64,37 @@ function copyEvent(event: JournalEvent, sequence: number): StoredEvent {
     data: copyOf('An event', event.data),
     tags: Object.isFrozen(event.tags) ? event.tags : event.tags.slice(),
     timestamp: event.timestamp,
+    ...(event.metadata !== undefined && { metadata: copyOf('The metadata of an event', event.metadata) }),
   };
+}
+
+/** For a reader, who may change it. */
+function copyOut({ sequence, data, tags, timestamp, metadata }: StoredEvent): StoredEvent {
+  const copy = { sequence, data: copyJson(data), tags: tags.slice(), timestamp };
+  return metadata === undefined ? copy : { ...copy, metadata: copyJson(metadata) };
 }
 
 function sameEvent(a: StoredEvent, b: StoredEvent): boolean {
   return (
     a.timestamp === b.timestamp &&
     JSON.stringify(a.tags) === JSON.stringify(b.tags) &&
+    JSON.stringify(a.metadata) === JSON.stringify(b.metadata) &&
     JSON.stringify(a.data) === JSON.stringify(b.data)
   );
+}
+
+function selects(key: string, selection?: SnapshotSelection): (snapshot: Snapshot) => boolean {
+  const { maxSequence, maxTimestamp } = checkSelection(key, selection);
+  return ({ sequence, timestamp }) => sequence <= maxSequence && timestamp <= maxTimestamp;
 }
 
 class MemoryJournal implements Journal {
   readonly #streams = new Map<string, Stream>();
   /** Ascending by sequence number. */
   readonly #snapshots = new Map<string, Snapshot[]>();
+  readonly #log = new MemoryLog();
+  readonly #offsets = new Map<string, number>();
+  readonly #listeners = new AppendListeners();
   #closed = false;
 
   append(key: string, after: number, events: readonly JournalEvent[]): Promise<void> {
@@ -97,7 +127,8 @@ class MemoryJournal implements Journal {
       stream = { deletedTo: 0, events: [] };
       this.#streams.set(key, stream);
     }
-    for (const copy of copies) if (copy.sequence > highest) stream.events.push(copy);
+    for (const copy of copies) if (copy.sequence > highest) stream.events.push(this.#log.add(key, copy));
+    this.#listeners.appended();
   }
 
   async *read(key: string, options: ReadOptions = {}): AsyncGenerator<readonly StoredEvent[]> {
@@ -115,7 +146,7 @@ class MemoryJournal implements Journal {
       const chunk = stream.events.slice(start, Math.min(start + CHUNK, to - stream.deletedTo));
       const last = chunk.at(-1);
       if (last === undefined) return;
-      yield chunk.map((event) => ({ ...event, data: copyJson(event.data), tags: event.tags.slice() }));
+      yield chunk.map(copyOut);
       next = last.sequence + 1;
       await nextTurn();
       signal?.throwIfAborted();
@@ -137,6 +168,7 @@ class MemoryJournal implements Journal {
     if (stream === undefined) return;
     const last = Math.min(to, highestOf(stream));
     if (last <= stream.deletedTo) return;
+    for (const event of stream.events.slice(0, last - stream.deletedTo)) this.#log.remove(event);
     stream.events = stream.events.slice(last - stream.deletedTo);
     stream.deletedTo = last;
   }
@@ -144,6 +176,39 @@ class MemoryJournal implements Journal {
   async keys(): Promise<readonly string[]> {
     this.#checkOpen();
     return [...this.#streams.keys()];
+  }
+
+  async *readAll(options: ReadAllOptions = {}): AsyncGenerator<readonly GlobalEvent[]> {
+    this.#checkOpen();
+    const { after, tag } = checkReadAll(options);
+    options.signal?.throwIfAborted();
+    const to = this.#log.highest;
+    let next = after;
+    while (next < to) {
+      const { events, reached } = this.#log.chunk(next, to, CHUNK, tag);
+      if (events.length > 0) yield events.map((event) => ({ ...copyOut(event), key: event.key, offset: event.offset }));
+      next = reached;
+      await nextTurn();
+      options.signal?.throwIfAborted();
+      this.#checkOpen();
+    }
+  }
+
+  onAppend(listener: () => void): () => void {
+    this.#checkOpen();
+    return this.#listeners.add(listener);
+  }
+
+  async projectionOffset(name: string): Promise<number> {
+    this.#checkOpen();
+    checkProjection(name);
+    return this.#offsets.get(name) ?? 0;
+  }
+
+  async saveProjectionOffset(name: string, offset: number): Promise<void> {
+    this.#checkOpen();
+    checkProjection(name, offset);
+    this.#offsets.set(name, offset);
   }
 
   async saveSnapshot(key: string, snapshot: Snapshot): Promise<void> {
@@ -158,11 +223,21 @@ class MemoryJournal implements Journal {
     );
   }
 
-  async latestSnapshot(key: string, maxSequence = Number.POSITIVE_INFINITY): Promise<Snapshot | undefined> {
+  async latestSnapshot(key: string, selection?: SnapshotSelection): Promise<Snapshot | undefined> {
     this.#checkOpen();
-    checkKey(key);
-    const found = this.#snapshots.get(key)?.findLast((snapshot) => snapshot.sequence <= maxSequence);
+    const selected = selects(key, selection);
+    const found = this.#snapshots.get(key)?.findLast(selected);
     return found === undefined ? undefined : copyJson(found);
+  }
+
+  async deleteSnapshots(key: string, selection?: SnapshotSelection): Promise<void> {
+    this.#checkOpen();
+    const selected = selects(key, selection);
+    const snapshots = this.#snapshots.get(key) ?? [];
+    this.#snapshots.set(
+      key,
+      snapshots.filter((snapshot) => !selected(snapshot)),
+    );
   }
 
   async pruneSnapshots(key: string, keep: number): Promise<void> {

@@ -14,9 +14,9 @@ export const SNAPSHOT_CASES: readonly ContractCase[] = [
       for (const sequence of [200, 100, 300]) await journal.saveSnapshot('key', snapshot(sequence));
       await journal.saveSnapshot('other', snapshot(999));
       assertSame(await journal.latestSnapshot('key'), snapshot(300));
-      assertSame(await journal.latestSnapshot('key', 300), snapshot(300));
-      assertSame(await journal.latestSnapshot('key', 299), snapshot(200));
-      assert.equal(await journal.latestSnapshot('key', 99), undefined);
+      assertSame(await journal.latestSnapshot('key', { maxSequence: 300 }), snapshot(300));
+      assertSame(await journal.latestSnapshot('key', { maxSequence: 299 }), snapshot(200));
+      assert.equal(await journal.latestSnapshot('key', { maxSequence: 99 }), undefined);
     },
   },
   {
@@ -36,8 +36,8 @@ export const SNAPSHOT_CASES: readonly ContractCase[] = [
       await journal.saveSnapshot('other', snapshot(50));
       await journal.pruneSnapshots('key', 2);
       assertSame(await journal.latestSnapshot('key'), snapshot(400));
-      assertSame(await journal.latestSnapshot('key', 399), snapshot(300));
-      assert.equal(await journal.latestSnapshot('key', 299), undefined);
+      assertSame(await journal.latestSnapshot('key', { maxSequence: 399 }), snapshot(300));
+      assert.equal(await journal.latestSnapshot('key', { maxSequence: 299 }), undefined);
       await journal.pruneSnapshots('key', 0);
       assert.equal(await journal.latestSnapshot('key'), undefined);
       assertSame(await journal.latestSnapshot('other'), snapshot(50));

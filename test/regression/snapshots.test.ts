@@ -18,8 +18,8 @@ test('one every 100 events, two are kept, and each holds the state of its own nu
     expect(sequence - (sequences[index - 1] ?? 0)).toBeGreaterThanOrEqual(100);
   const newest = await lab.journal.latestSnapshot('p');
   expect(newest?.sequence).toBe(sequences[2]);
-  expect((await lab.journal.latestSnapshot('p', sequences[1]))?.sequence).toBe(sequences[1]);
-  expect(await lab.journal.latestSnapshot('p', sequences[0])).toBeUndefined();
+  expect((await lab.journal.latestSnapshot('p', { maxSequence: sequences[1]! }))?.sequence).toBe(sequences[1]);
+  expect(await lab.journal.latestSnapshot('p', { maxSequence: sequences[0]! })).toBeUndefined();
   const events = (await lab.stored('p')).slice(0, newest!.sequence);
   const processed = events.filter(({ data }) => data.type === 'BatchProcessed').length;
   expect(newest?.state).toMatchObject({ state: { metrics: { totalBatchesProcessed: processed } } });

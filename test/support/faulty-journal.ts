@@ -1,4 +1,13 @@
-import type { Journal, JournalEvent, ReadOptions, Snapshot, StoredEvent } from '../../src/runtime/journal.ts';
+import type {
+  GlobalEvent,
+  Journal,
+  JournalEvent,
+  ReadAllOptions,
+  ReadOptions,
+  Snapshot,
+  SnapshotSelection,
+  StoredEvent,
+} from '../../src/runtime/journal.ts';
 
 export type AppendFault =
   /** Rejects; nothing was stored. */
@@ -78,8 +87,23 @@ export class FaultyJournal implements Journal {
   keys(): Promise<readonly string[]> {
     return this.inner.keys();
   }
-  latestSnapshot(key: string, maxSequence?: number): Promise<Snapshot | undefined> {
-    return this.inner.latestSnapshot(key, maxSequence);
+  readAll(options?: ReadAllOptions): AsyncIterable<readonly GlobalEvent[]> {
+    return this.inner.readAll(options);
+  }
+  onAppend(listener: () => void): () => void {
+    return this.inner.onAppend(listener);
+  }
+  projectionOffset(name: string): Promise<number> {
+    return this.inner.projectionOffset(name);
+  }
+  saveProjectionOffset(name: string, offset: number): Promise<void> {
+    return this.inner.saveProjectionOffset(name, offset);
+  }
+  latestSnapshot(key: string, selection?: SnapshotSelection): Promise<Snapshot | undefined> {
+    return this.inner.latestSnapshot(key, selection);
+  }
+  deleteSnapshots(key: string, selection?: SnapshotSelection): Promise<void> {
+    return this.inner.deleteSnapshots(key, selection);
   }
   pruneSnapshots(key: string, keep: number): Promise<void> {
     return this.inner.pruneSnapshots(key, keep);

@@ -6,19 +6,32 @@
  * R2 After `close` has begun nothing is accepted, and what was accepted before is settled.
  */
 import { DataflowError } from '../../errors.ts';
-import type { Journal, JournalEvent, ReadOptions, Snapshot, StoredEvent } from '../../runtime/journal.ts';
+import type {
+  GlobalEvent,
+  Journal,
+  JournalEvent,
+  ReadAllOptions,
+  ReadOptions,
+  Snapshot,
+  SnapshotSelection,
+  StoredEvent,
+} from '../../runtime/journal.ts';
+import { AppendListeners } from '../append-listeners.ts';
 import {
   checkEvent,
   checkKey,
+  checkProjection,
   checkRange,
+  checkReadAll,
+  checkSelection,
   checkSequence,
   checkSnapshot,
   closedError,
   serialise,
 } from '../journal-input.ts';
 import { GroupCommit } from './group-commit.ts';
-import { APPEND, DELETE, PRUNE, SNAPSHOT } from './protocol.ts';
-import { parseState, readEvents } from './read-events.ts';
+import { APPEND, DELETE, DROP, OFFSET, PRUNE, SNAPSHOT } from './protocol.ts';
+import { parseState, readAllEvents, readEvents } from './read-events.ts';
 import type { WorkerLink } from './worker-link.ts';
 
 export interface EmbeddedJournalSettings {
@@ -31,6 +44,7 @@ export class EmbeddedJournal implements Journal {
   readonly #link: WorkerLink;
   readonly #settings: EmbeddedJournalSettings;
   readonly #commits: GroupCommit;
+  readonly #listeners = new AppendListeners();
   #closing: Promise<void> | undefined;
 
   constructor(link: WorkerLink, settings: EmbeddedJournalSettings) {
@@ -53,10 +67,12 @@ export class EmbeddedJournal implements Journal {
       checkEvent(event);
       const data = serialise('An event', event.data);
       const tags = JSON.stringify(event.tags);
-      operation.push(data, tags, event.timestamp);
-      size += data.length + tags.length;
+      const metadata = event.metadata === undefined ? '' : serialise('The metadata of an event', event.metadata);
+      operation.push(data, tags, event.timestamp, metadata);
+      size += data.length + tags.length + metadata.length;
     }
     await this.#commits.add({ operation, events: events.length, size });
+    this.#listeners.appended();
   }
 
   async *read(key: string, options: ReadOptions = {}): AsyncGenerator<readonly StoredEvent[]> {
@@ -87,6 +103,32 @@ export class EmbeddedJournal implements Journal {
     return this.#link.request({ type: 'keys' });
   }
 
+  async *readAll(options: ReadAllOptions = {}): AsyncGenerator<readonly GlobalEvent[]> {
+    this.#checkOpen();
+    const { after, tag } = checkReadAll(options);
+    yield* readAllEvents(this.#settings.directory, after, options.signal, async (from, to) => {
+      this.#checkOpen();
+      return this.#link.request({ type: 'readAll', after: from, to, tag: tag ?? null });
+    });
+  }
+
+  onAppend(listener: () => void): () => void {
+    this.#checkOpen();
+    return this.#listeners.add(listener);
+  }
+
+  async projectionOffset(name: string): Promise<number> {
+    this.#checkOpen();
+    checkProjection(name);
+    return this.#link.request({ type: 'offset', name });
+  }
+
+  async saveProjectionOffset(name: string, offset: number): Promise<void> {
+    this.#checkWritable();
+    checkProjection(name, offset);
+    await this.#commits.add({ operation: [OFFSET, name, offset], events: 1, size: name.length });
+  }
+
   async saveSnapshot(key: string, snapshot: Snapshot): Promise<void> {
     this.#checkWritable();
     checkSnapshot(key, snapshot);
@@ -95,12 +137,17 @@ export class EmbeddedJournal implements Journal {
     await this.#commits.add({ operation, events: 1, size: key.length + state.length });
   }
 
-  async latestSnapshot(key: string, maxSequence = Number.MAX_SAFE_INTEGER): Promise<Snapshot | undefined> {
+  async latestSnapshot(key: string, selection?: SnapshotSelection): Promise<Snapshot | undefined> {
     this.#checkOpen();
-    checkKey(key);
-    const { to } = checkRange(1, maxSequence);
-    const row = await this.#link.request({ type: 'snapshot', key, maxSequence: to });
+    const row = await this.#link.request({ type: 'snapshot', key, ...checkSelection(key, selection) });
     return row === null ? undefined : { ...row, state: parseState(this.#settings.directory, key, row.state) };
+  }
+
+  async deleteSnapshots(key: string, selection?: SnapshotSelection): Promise<void> {
+    this.#checkWritable();
+    const { maxSequence, maxTimestamp } = checkSelection(key, selection);
+    const operation = [DROP, key, maxSequence, maxTimestamp];
+    await this.#commits.add({ operation, events: 1, size: key.length });
   }
 
   async pruneSnapshots(key: string, keep: number): Promise<void> {

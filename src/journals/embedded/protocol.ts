@@ -11,14 +11,16 @@ export interface WorkerSettings {
 
 /**
  * The operations of one commit, one after the other in a flat array, since it crosses threads fastest that way:
- * APPEND key after count (data tags timestamp)×count · SNAPSHOT key sequence state timestamp · DELETE key to ·
- * PRUNE key keep.
+ * APPEND key after count (data tags timestamp metadata)×count · SNAPSHOT key sequence state timestamp · DELETE key to ·
+ * PRUNE key keep · DROP key maxSequence maxTimestamp · OFFSET projection offset. No metadata is ''.
  */
 export type FlatOperations = readonly (string | number)[];
 export const APPEND = 0;
 export const SNAPSHOT = 1;
 export const DELETE = 2;
 export const PRUNE = 3;
+export const DROP = 4;
+export const OFFSET = 5;
 
 export type Request =
   | { readonly type: 'open'; readonly settings: WorkerSettings }
@@ -26,7 +28,14 @@ export type Request =
   | { readonly type: 'read'; readonly key: string; readonly from: number; readonly to: number }
   | { readonly type: 'highest'; readonly key: string }
   | { readonly type: 'keys' }
-  | { readonly type: 'snapshot'; readonly key: string; readonly maxSequence: number }
+  | { readonly type: 'readAll'; readonly after: number; readonly to: number; readonly tag: string | null }
+  | { readonly type: 'offset'; readonly name: string }
+  | {
+      readonly type: 'snapshot';
+      readonly key: string;
+      readonly maxSequence: number;
+      readonly maxTimestamp: number;
+    }
   | { readonly type: 'close' };
 
 /** What became of single operations of a commit, by their index; those not named were done. */
@@ -37,10 +46,19 @@ export interface WriteOutcome {
 }
 
 export interface EventRows {
-  /** (sequence data tags timestamp)×n */
+  /** (sequence data tags timestamp metadata)×n */
   readonly rows: readonly (string | number)[];
   /** The highest sequence number of the key when the rows were read. */
   readonly highest: number;
+}
+
+export interface GlobalRows {
+  /** (sequence data tags timestamp metadata key offset)×n */
+  readonly rows: readonly (string | number)[];
+  /** Everything up to this offset has been looked at. */
+  readonly reached: number;
+  /** The last offset that was asked for and is there. */
+  readonly end: number;
 }
 
 export interface SnapshotRow {
@@ -53,6 +71,8 @@ export interface Replies {
   open: null;
   write: WriteOutcome;
   read: EventRows;
+  readAll: GlobalRows;
+  offset: number;
   highest: number;
   keys: readonly string[];
   snapshot: SnapshotRow | null;

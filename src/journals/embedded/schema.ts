@@ -8,9 +8,9 @@ import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSyn
 import { DataflowError } from '../../errors.ts';
 import type { Database, OpenDatabase } from './driver.ts';
 import { journalFiles } from './files.ts';
+import { migrate, SCHEMA_VERSION } from './migrations.ts';
 import { corruptError } from './sqlite-errors.ts';
 
-const SCHEMA_VERSION = 1;
 /** 'dfj1' in the file's header: `file journal.db` and we both know whose it is. */
 const APPLICATION_ID = 0x64666a31;
 
@@ -19,8 +19,8 @@ const APPLICATION_ID = 0x64666a31;
  * "all events with this tag, in order" an indexed query at the price of one index entry an event, not one a tag.
  * `ordinal` is the global order; numbers of deleted events are not given again.
  */
-const TABLES = ['meta', 'streams', 'tags', 'tag_sets', 'tag_set_members', 'events', 'snapshots'];
-const SCHEMA = `
+const FIRST_TABLES = ['streams', 'tags', 'tag_sets', 'tag_set_members', 'events', 'snapshots'];
+const FIRST_SCHEMA = `
   CREATE TABLE meta(name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
   CREATE TABLE streams(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, deleted_to INTEGER NOT NULL DEFAULT 0);
   CREATE TABLE tags(id INTEGER PRIMARY KEY, tag TEXT NOT NULL UNIQUE);
@@ -67,11 +67,12 @@ export function ensureDatabase(open: OpenDatabase, directory: string): void {
       PRAGMA journal_mode = WAL;
       PRAGMA application_id = ${APPLICATION_ID};
       BEGIN;
-      ${SCHEMA}
-      INSERT INTO meta VALUES ('schema_version', ${SCHEMA_VERSION});
+      ${FIRST_SCHEMA}
+      INSERT INTO meta VALUES ('schema_version', 1);
       COMMIT;
-      PRAGMA wal_checkpoint(TRUNCATE);
     `);
+    migrate(database, 1);
+    database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
   } finally {
     database.close();
   }
@@ -86,12 +87,16 @@ function single(database: Database, sql: string): unknown {
   return typeof row === 'object' && row !== null ? Object.values(row)[0] : undefined;
 }
 
+function hasTable(database: Database, table: string): boolean {
+  return database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(table) !== undefined;
+}
+
 function foreignError(directory: string, message: string): DataflowError {
   return new DataflowError('DATAFLOW_ERR_JOURNAL_FOREIGN', message, { details: { path: directory } });
 }
 
-/** Throws unless the file is an undamaged journal of a version this code knows. Reads only. */
-export function checkIdentity(database: Database, directory: string): void {
+/** The schema version; throws unless the file is an undamaged journal of one that this code knows. Reads only. */
+export function checkIdentity(database: Database, directory: string): number {
   const bytes = statSync(journalFiles(directory).database).size;
   if (bytes === 0) throw corruptError(directory, 'journal.db is empty');
   if (single(database, 'PRAGMA application_id') !== APPLICATION_ID) {
@@ -100,10 +105,7 @@ export function checkIdentity(database: Database, directory: string): void {
       `journal.db in ${directory} is a SQLite database of another program; name another directory for the journal`,
     );
   }
-  for (const table of TABLES) {
-    const found = database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(table);
-    if (found === undefined) throw corruptError(directory, `the table ${table} is missing`);
-  }
+  if (!hasTable(database, 'meta')) throw corruptError(directory, 'the table meta is missing');
   const version = Number(single(database, "SELECT value FROM meta WHERE name = 'schema_version'"));
   if (!Number.isSafeInteger(version)) throw corruptError(directory, 'it has no schema version');
   if (version > SCHEMA_VERSION) {
@@ -111,6 +113,9 @@ export function checkIdentity(database: Database, directory: string): void {
       directory,
       `The journal in ${directory} has schema ${version}, this version of dataflow-platform knows ${SCHEMA_VERSION}; use a newer version`,
     );
+  }
+  for (const table of version > 1 ? [...FIRST_TABLES, 'offsets'] : FIRST_TABLES) {
+    if (!hasTable(database, table)) throw corruptError(directory, `the table ${table} is missing`);
   }
   if (bytes <= FULL_CHECK_BYTES) {
     const finding = single(database, 'PRAGMA quick_check(1)');
@@ -124,4 +129,5 @@ export function checkIdentity(database: Database, directory: string): void {
       single(database, `SELECT ${edge}(id) FROM streams`);
     }
   }
+  return version;
 }

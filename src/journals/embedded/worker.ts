@@ -8,9 +8,10 @@ import { existsSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort } from 'node:worker_threads';
 import { DataflowError, messageOf } from '../../errors.ts';
-import { openReader } from './connections.ts';
+import { openReader, openWriter } from './connections.ts';
 import { loadDriver } from './driver.ts';
 import { journalFiles } from './files.ts';
+import { migrate, SCHEMA_VERSION } from './migrations.ts';
 import { acquireOwnerLock, type OwnerLock } from './owner-lock.ts';
 import { type Replies, type Reply, type Request, toErrorData, type WorkerSettings } from './protocol.ts';
 import { Reader } from './reader.ts';
@@ -45,8 +46,16 @@ class OpenFiles {
       }
       const database = openReader(driver, directory);
       try {
-        checkIdentity(database, directory);
-        files.#reader = new Reader(database);
+        let version = checkIdentity(database, directory);
+        if (!settings.readOnly && version < SCHEMA_VERSION) {
+          const writer = openWriter(driver, settings);
+          try {
+            version = migrate(writer, version);
+          } finally {
+            writer.close();
+          }
+        }
+        files.#reader = new Reader(database, version);
       } catch (error) {
         database.close();
         throw error;
@@ -101,7 +110,11 @@ async function answer(request: Request): Promise<Replies[keyof Replies]> {
     case 'keys':
       return read((reader) => reader.keys());
     case 'snapshot':
-      return read((reader) => reader.snapshot(request.key, request.maxSequence));
+      return read((reader) => reader.snapshot(request.key, request.maxSequence, request.maxTimestamp));
+    case 'readAll':
+      return read((reader) => reader.readAll(request.after, request.to, request.tag));
+    case 'offset':
+      return read((reader) => reader.offset(request.name));
     case 'close':
       await files?.close();
       return null;

@@ -18,6 +18,8 @@ interface EventRow {
   readonly data: string;
   readonly tags: string;
   readonly timestamp: number;
+  /** '' where there is none. */
+  readonly metadata: string;
 }
 
 export class WriteOperations {
@@ -30,16 +32,18 @@ export class WriteOperations {
   readonly #setOrdinalFloor;
   readonly #putSnapshot;
   readonly #pruneSnapshots;
+  readonly #deleteSnapshots;
+  readonly #putOffset;
   #lastOrdinal: number;
 
   constructor(database: Database) {
     this.#streams = new Streams(database);
     this.#tagSets = new TagSets(database);
     this.#insertEvent = database.prepare(
-      'INSERT INTO events(ordinal, stream, seq, tag_set, created_at, data) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+      "INSERT INTO events(ordinal, stream, seq, tag_set, created_at, data, metadata) VALUES (?, ?, ?, ?, ?, ?, nullif(?, '')) ON CONFLICT DO NOTHING",
     );
     this.#selectEvent = database.prepare(`
-      SELECT data, tags, created_at AS timestamp
+      SELECT data, tags, created_at AS timestamp, coalesce(metadata, '') AS metadata
       FROM events JOIN tag_sets ON tag_sets.id = tag_set WHERE stream = ? AND seq = ?`);
     this.#deleteRange = database.prepare('DELETE FROM events WHERE stream = ? AND seq BETWEEN ? AND ?');
     this.#setDeletedTo = database.prepare('UPDATE streams SET deleted_to = ? WHERE id = ?');
@@ -52,6 +56,10 @@ export class WriteOperations {
     this.#pruneSnapshots = database.prepare(`
       DELETE FROM snapshots WHERE key = ?1
       AND seq NOT IN (SELECT seq FROM snapshots WHERE key = ?1 ORDER BY seq DESC LIMIT ?2)`);
+    this.#deleteSnapshots = database.prepare('DELETE FROM snapshots WHERE key = ? AND seq <= ? AND created_at <= ?');
+    this.#putOffset = database.prepare(`
+      INSERT INTO offsets(projection, ordinal) VALUES (?, ?)
+      ON CONFLICT(projection) DO UPDATE SET ordinal = excluded.ordinal`);
     const { last } = database
       .prepare(`
         SELECT max(coalesce((SELECT max(ordinal) FROM events), 0),
@@ -60,7 +68,7 @@ export class WriteOperations {
     this.#lastOrdinal = last;
   }
 
-  /** The events are `count` times data, tags and timestamp, from `start` on. Returns why the append is refused. */
+  /** The events are `count` times data, tags, timestamp and metadata, from `start` on. Returns why the append is refused. */
   append(
     key: string,
     after: number,
@@ -73,15 +81,16 @@ export class WriteOperations {
     if (after > highest) return conflictError(key, after + 1, highest);
     const stream = known ?? this.#streams.create(key);
     for (let index = 0; index < count; index++) {
-      const at = start + index * 3;
+      const at = start + index * 4;
       const sequence = after + 1 + index;
-      const data = operations[at] as string;
-      const tags = operations[at + 1] as string;
-      const timestamp = operations[at + 2] as number;
+      const event: EventRow = {
+        data: operations[at] as string,
+        tags: operations[at + 1] as string,
+        timestamp: operations[at + 2] as number,
+        metadata: operations[at + 3] as string,
+      };
       const error =
-        sequence <= highest
-          ? this.#compare(key, stream, sequence, { data, tags, timestamp })
-          : this.#insert(key, stream, sequence, data, tags, timestamp);
+        sequence <= highest ? this.#compare(key, stream, sequence, event) : this.#insert(key, stream, sequence, event);
       if (error === undefined) continue;
       this.#undo(key, stream, highest);
       return error;
@@ -89,11 +98,12 @@ export class WriteOperations {
     return undefined;
   }
 
-  #insert(key: string, stream: Stream, sequence: number, data: string, tags: string, timestamp: number) {
+  #insert(key: string, stream: Stream, sequence: number, event: EventRow): DataflowError | undefined {
+    const { data, tags, timestamp, metadata } = event;
     try {
       const tagSet = this.#tagSets.idOf(tags);
       const ordinal = this.#lastOrdinal + 1;
-      const { changes } = this.#insertEvent.run(ordinal, stream.id, sequence, tagSet, timestamp, data);
+      const { changes } = this.#insertEvent.run(ordinal, stream.id, sequence, tagSet, timestamp, data, metadata);
       if (Number(changes) !== 1) return conflictError(key, sequence, sequence);
       this.#lastOrdinal = ordinal;
       stream.highest = sequence;
@@ -110,7 +120,8 @@ export class WriteOperations {
       stored !== undefined &&
       stored.data === event.data &&
       stored.tags === event.tags &&
-      stored.timestamp === event.timestamp;
+      stored.timestamp === event.timestamp &&
+      stored.metadata === event.metadata;
     return equal ? undefined : conflictError(key, sequence, stream.highest);
   }
 
@@ -127,6 +138,14 @@ export class WriteOperations {
 
   pruneSnapshots(key: string, keep: number): void {
     this.#pruneSnapshots.run(key, keep);
+  }
+
+  deleteSnapshots(key: string, maxSequence: number, maxTimestamp: number): void {
+    this.#deleteSnapshots.run(key, maxSequence, maxTimestamp);
+  }
+
+  saveOffset(projection: string, offset: number): void {
+    this.#putOffset.run(projection, offset);
   }
 
   /** Returns false while a part is left for another commit. */

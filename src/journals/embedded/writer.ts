@@ -12,8 +12,10 @@ import type { Database, OpenDatabase } from './driver.ts';
 import {
   APPEND,
   DELETE,
+  DROP,
   type ErrorData,
   type FlatOperations,
+  OFFSET,
   PRUNE,
   SNAPSHOT,
   toErrorData,
@@ -74,7 +76,7 @@ export class Writer {
         const count = operations[at + 3] as number;
         const error: DataflowError | undefined = target.append(key, number, operations, at + 4, count);
         if (error !== undefined) refused.push({ index, error: toErrorData(error) });
-        at += 4 + count * 3;
+        at += 4 + count * 4;
       } else if (kind === SNAPSHOT) {
         target.saveSnapshot(key, number, operations[at + 3] as string, operations[at + 4] as number);
         at += 5;
@@ -83,6 +85,12 @@ export class Writer {
         at += 3;
       } else if (kind === PRUNE) {
         target.pruneSnapshots(key, number);
+        at += 3;
+      } else if (kind === DROP) {
+        target.deleteSnapshots(key, number, operations[at + 3] as number);
+        at += 4;
+      } else if (kind === OFFSET) {
+        target.saveOffset(key, number);
         at += 3;
       } else {
         throw new TypeError(`Unknown journal operation ${String(kind)}`);
