@@ -5,6 +5,7 @@
  * J1 Events and snapshots are text before the call returns, and belong to the lease that was held then.
  * J2 After `close` has begun nothing is accepted, and what was accepted before is settled.
  */
+import { DataflowError } from '../../errors.ts';
 import type {
   GlobalEvent,
   Journal,
@@ -50,12 +51,14 @@ export class PostgresJournalConnection implements PostgresJournal {
   readonly #reader: EventReader;
   readonly #appends: AppendQueue;
   readonly #listeners = new AppendListeners();
+  readonly #readOnly: boolean;
   #closing: Promise<void> | undefined;
 
   constructor(database: Database, settings: Settings, writer: string) {
     const { schema, requireLeases, maxQueuedBytes } = settings;
     this.#database = database;
     this.#schema = quoted(schema);
+    this.#readOnly = settings.readOnly;
     this.#leases = new LeaseTable(database, schema, requireLeases);
     this.leases = this.#leases;
     this.#reader = new EventReader(database, new GlobalOrder(database, schema), schema);
@@ -64,7 +67,7 @@ export class PostgresJournalConnection implements PostgresJournal {
   }
 
   async append(key: string, after: number, events: readonly JournalEvent[]): Promise<void> {
-    this.#checkOpen();
+    this.#checkWritable();
     checkKey(key);
     checkSequence('The sequence number to append after', after, 0);
     if (events.length === 0) return;
@@ -121,7 +124,7 @@ export class PostgresJournalConnection implements PostgresJournal {
   }
 
   async saveProjectionOffset(name: string, offset: number): Promise<void> {
-    this.#checkOpen();
+    this.#checkWritable();
     checkProjection(name, offset);
     const sql = `INSERT INTO ${this.#schema}.projections (name, projected_to) VALUES ($1, $2)
       ON CONFLICT (name) DO UPDATE SET projected_to = excluded.projected_to`;
@@ -181,7 +184,7 @@ export class PostgresJournalConnection implements PostgresJournal {
 
   /** Changes something of the key, under its lease where there is one; `$1` is the key. */
   async #change(key: string, sql: string, values: readonly unknown[]): Promise<void> {
-    this.#checkOpen();
+    this.#checkWritable();
     checkKey(key);
     const epoch = this.#leases.epochOf(key);
     await this.#run('DATAFLOW_ERR_JOURNAL_APPEND_FAILED', async (transaction) => {
@@ -209,5 +212,14 @@ export class PostgresJournalConnection implements PostgresJournal {
 
   #checkOpen(): void {
     if (this.#closing !== undefined) throw closedError();
+  }
+
+  #checkWritable(): void {
+    this.#checkOpen();
+    if (!this.#readOnly) return;
+    throw new DataflowError(
+      'DATAFLOW_ERR_JOURNAL_READ_ONLY',
+      'The PostgreSQL journal was opened for reading only; open it without readOnly to write',
+    );
   }
 }

@@ -17,7 +17,7 @@ export async function openPostgresJournal(options: PostgresJournalOptions): Prom
   const settings = checkOptions(options, systemClock);
   const database = new Database(await loadDriver(), settings);
   try {
-    await ensureSchema(database, settings.schema, settings.connectTimeoutMs);
+    await ensureSchema(database, settings);
   } catch (error) {
     await database.close();
     throw journalError(error, 'DATAFLOW_ERR_JOURNAL_OPEN_FAILED');

@@ -19,6 +19,8 @@ export interface PostgresJournalOptions {
   readonly maxQueuedBytes?: number;
   /** True: only keys whose lease this journal holds are written; for processes that share the pipelines. Default: false. */
   readonly requireLeases?: boolean;
+  /** True: nothing is made or changed, and the journal must be there. Default: false. */
+  readonly readOnly?: boolean;
   /** Paces the attempts; default: the system's. */
   readonly clock?: Clock;
   /** Uniform in [0, 1); spreads the attempts. Default: Math.random. */
@@ -70,6 +72,7 @@ export function checkOptions(options: PostgresJournalOptions, clock: Clock): Set
     retryForMs: options.retryForMs ?? 30_000,
     maxQueuedBytes: options.maxQueuedBytes ?? 64 * MIB,
     requireLeases: options.requireLeases ?? false,
+    readOnly: options.readOnly ?? false,
     clock: options.clock ?? clock,
     random: options.random ?? Math.random,
   };

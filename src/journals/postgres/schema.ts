@@ -2,6 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { DataflowError } from '../../errors.ts';
 import type { Database, Transaction } from './database.ts';
+import type { Settings } from './options.ts';
 
 const FOLDER = new URL('./migrations/', import.meta.url);
 const FILE = /^(\d{4})\.sql$/;
@@ -30,7 +31,7 @@ function refuse(message: string): never {
   throw new DataflowError('DATAFLOW_ERR_JOURNAL_OPEN_FAILED', message);
 }
 
-async function checkServer({ query }: Transaction): Promise<void> {
+async function checkServer({ query }: Transaction, readOnly: boolean): Promise<void> {
   const [server] = await query(
     `SELECT current_setting('server_version_num') AS number, current_setting('server_version') AS version,
        current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS is_standby`,
@@ -41,14 +42,24 @@ async function checkServer({ query }: Transaction): Promise<void> {
   if (server?.encoding !== 'UTF8') {
     refuse(`The database is encoded as ${server?.encoding}; use one that is created with encoding UTF8`);
   }
-  if (server?.is_standby === 't') refuse('The server is a standby, which takes no events; name the primary');
+  if (server?.is_standby === 't' && !readOnly)
+    refuse('The server is a standby, which takes no events; name the primary');
+}
+
+/** Asked of the catalogue's tables: to_regclass may answer from a cache that knows nothing of a commit just waited for. */
+async function hasTable({ query }: Transaction, schema: string, table: string): Promise<boolean> {
+  const rows = await query(
+    `SELECT 1 AS one FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+     WHERE n.nspname = $1 AND c.relname = $2`,
+    [schema, table],
+  );
+  return rows.length > 0;
 }
 
 /** Undefined where the schema, or its table of versions, is missing. */
-async function storedVersion({ query }: Transaction, schema: string): Promise<number | undefined> {
-  const [found] = await query('SELECT to_regclass($1) AS present', [`${quoted(schema)}.schema_versions`]);
-  if (found?.present == null) return undefined;
-  const [row] = await query(`SELECT max(version) AS version FROM ${quoted(schema)}.schema_versions`);
+async function storedVersion(transaction: Transaction, schema: string): Promise<number | undefined> {
+  if (!(await hasTable(transaction, schema, 'schema_versions'))) return undefined;
+  const [row] = await transaction.query(`SELECT max(version) AS version FROM ${quoted(schema)}.schema_versions`);
   return Number(row?.version ?? 0);
 }
 
@@ -70,8 +81,7 @@ async function migrate(transaction: Transaction, schema: string, all: readonly M
   if (version === undefined) {
     const [present] = await query('SELECT 1 AS one FROM pg_namespace WHERE nspname = $1', [schema]);
     if (present === undefined) await query(`CREATE SCHEMA ${quoted(schema)}`);
-    const [table] = await query('SELECT to_regclass($1) AS present', [`${quoted(schema)}.events`]);
-    if (table?.present != null) {
+    if (await hasTable(transaction, schema, 'events')) {
       throw new DataflowError(
         'DATAFLOW_ERR_JOURNAL_FOREIGN',
         `The schema ${schema} holds tables of another program; name another schema for the journal`,
@@ -92,17 +102,25 @@ async function migrate(transaction: Transaction, schema: string, all: readonly M
 }
 
 /**
- * The schema is there and current afterwards; one that is current already needs no right to change it.
+ * The schema is there and current afterwards. One that is current already needs no right to change it; `readOnly`
+ * changes none.
  *
  * Throws DATAFLOW_ERR_JOURNAL_FOREIGN for a newer schema or another program's, _OPEN_FAILED for a server that will not do.
  */
-export async function ensureSchema(database: Database, schema: string, retryForMs: number): Promise<void> {
+export async function ensureSchema(database: Database, settings: Settings): Promise<void> {
+  const { schema, readOnly, connectTimeoutMs: retryForMs } = settings;
   const all = await migrations();
   const newest = all.at(-1)?.version ?? 0;
   const version = await database.run(async (transaction) => {
-    await checkServer(transaction);
+    await checkServer(transaction, readOnly);
     return storedVersion(transaction, schema);
   }, retryForMs);
   if (version !== undefined) checkVersion(version, newest, schema);
-  if (version !== newest) await database.run((transaction) => migrate(transaction, schema, all), retryForMs);
+  if (version === newest) return;
+  if (readOnly) {
+    const found =
+      version === undefined ? `There is no journal in the schema ${schema}` : `The journal has version ${version}`;
+    refuse(`${found}; let a process that may write open it first`);
+  }
+  await database.run((transaction) => migrate(transaction, schema, all), retryForMs);
 }
