@@ -92,6 +92,10 @@ export const ERRORS = {
     disposition: 'fatal',
     meaning: 'The package that the journal needs is not installed.',
   },
+  DATAFLOW_ERR_PROJECTION_IN_USE: {
+    disposition: 'stop',
+    meaning: 'The events of a projection of this name are being read already.',
+  },
   DATAFLOW_ERR_JOURNAL_READ_ONLY: { disposition: 'stop', meaning: 'The journal was opened for reading only.' },
 
   DATAFLOW_ERR_CONNECTOR_UNKNOWN: {

@@ -50,6 +50,7 @@ export type {
   WriteResult,
 } from './runtime/connector.ts';
 export type { PipelineListener } from './runtime/environment.ts';
+export type { EventsOptions, RecordedEvent } from './runtime/event-tail.ts';
 export type {
   GlobalEvent,
   Journal,

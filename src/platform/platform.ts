@@ -2,8 +2,8 @@
  * The pipelines of a process and what serves them. Owns the order in which parts start and end; the parts own the rest.
  *
  * R1. `spawnPipeline` is idempotent for an equal specification, also when called twice at once.
- * R2. `shutdown` ends pipelines before telemetry and telemetry before the journal, so that nothing that happened on
- *     the way is lost; it is idempotent and ends in bounded time.
+ * R2. `shutdown` ends pipelines before telemetry, telemetry and the readings of events before the journal, so that
+ *     nothing that happened on the way is lost; it is idempotent and ends in bounded time.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config/config.ts';
@@ -13,11 +13,13 @@ import type { PipelineDefinition } from '../domain/spec.ts';
 import type { PipelineState, PipelineStatus } from '../domain/state.ts';
 import { parsePipelineSpec, withoutConsequences } from '../domain/validate.ts';
 import { DataflowError, describeProblem, type Problem } from '../errors.ts';
+import type { EventsOptions, RecordedEvent } from '../runtime/event-tail.ts';
 import type { Journal } from '../runtime/journal.ts';
 import type { PipelineActor } from '../runtime/pipeline-actor.ts';
 import type { PipelineRuntime } from '../runtime/runtime.ts';
 import type { Attachments } from './attachments.ts';
 import { type CodeParts, type PipelineSpec, separateCode } from './code-parts.ts';
+import type { EventTails } from './event-tails.ts';
 import { type Health, healthOf, type PipelineSummary, summarise } from './health.ts';
 import { Pipeline } from './pipeline.ts';
 import type { PlatformMetrics } from './platform-metrics.ts';
@@ -28,6 +30,7 @@ export interface PlatformParts {
   readonly runtime: PipelineRuntime;
   readonly registry: ConnectorRegistry;
   readonly attachments: Attachments;
+  readonly tails: EventTails;
   readonly metrics: PlatformMetrics;
 }
 
@@ -104,6 +107,19 @@ export class Platform {
     return healthOf(this.listPipelines());
   }
 
+  /**
+   * The events of all pipelines in the order in which they became durable, and on with those to come, until the loop
+   * is left or the platform shuts down. With `projection` the journal keeps how far they were handled, and the next
+   * reading of that name goes on from there: each event comes at least once. One is handled when the next is asked for.
+   *
+   * Throws DATAFLOW_ERR_PROJECTION_IN_USE when it is iterated while another reading of the name goes on; the iteration
+   * rejects with DATAFLOW_ERR_JOURNAL_*, and with DATAFLOW_ERR_RECOVERY_EVENT_UNKNOWN at an event of a newer version.
+   */
+  events(options: EventsOptions = {}): AsyncIterable<RecordedEvent> {
+    this.#assertOpen();
+    return this.#parts.tails.events(options);
+  }
+
   /** Stops the pipeline, ends its series; its events stay in the journal, its id may be used again. */
   async removePipeline(id: string): Promise<void> {
     this.#assertOpen();
@@ -130,13 +146,14 @@ export class Platform {
   }
 
   async #end(timeoutMs: number): Promise<void> {
-    const { runtime, metrics, journal } = this.#parts;
+    const { runtime, metrics, tails, journal } = this.#parts;
     try {
       await runtime.stopAll(timeoutMs);
     } finally {
       try {
         await metrics.close();
       } finally {
+        await tails.close();
         await journal.close();
       }
     }

@@ -10,6 +10,7 @@ import type { Journal } from '../runtime/journal.ts';
 import { PipelineRuntime } from '../runtime/runtime.ts';
 import { Attachments } from './attachments.ts';
 import { connectorsOf, createPlatformRegistry } from './connect.ts';
+import { EventTails } from './event-tails.ts';
 import { openJournal } from './open-journal.ts';
 import { Platform } from './platform.ts';
 import { startPlatformMetrics } from './platform-metrics.ts';
@@ -66,7 +67,15 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
     });
     await recoverAll(runtime, journal, config.runtime.recoveryConcurrency, warn);
     metrics.ready();
-    return new Platform({ config, journal, runtime, registry, attachments, metrics });
+    return new Platform({
+      config,
+      journal,
+      runtime,
+      registry,
+      attachments,
+      tails: new EventTails(journal, clock, warn),
+      metrics,
+    });
   } catch (error) {
     await Promise.allSettled([runtime?.stopAll(0), metrics?.close()]);
     await journal.close().catch(() => {});

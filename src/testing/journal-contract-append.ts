@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Json, JsonObject } from '../domain/json.ts';
 import {
   assertRejects,
   assertSame,
@@ -69,6 +70,44 @@ export const APPEND_CASES: readonly ContractCase[] = [
       await assertRejects(journal.append('new', 1, [event(2)]), 'DATAFLOW_ERR_JOURNAL_CONFLICT');
       assert.equal(await journal.highestSequence('key'), 2);
       assertSame(await journal.keys(), ['key']);
+    },
+  },
+  {
+    name: 'gives metadata back as they came, and none where there were none',
+    async run(journal) {
+      const metadata = { trace: { id: 'größe', flags: [1, null] }, empty: {} };
+      await journal.append('key', 0, [{ ...event(1), metadata }, event(2), { ...event(3), metadata: {} }]);
+      const found = await readAll(journal, 'key');
+      assertSame(
+        found.map((item) => item.metadata ?? 'none'),
+        [metadata, 'none', {}],
+      );
+      assert.ok(!('metadata' in found[1]!), 'metadata of undefined');
+      await journal.append('key', 0, [{ ...event(1), metadata }, event(2)]);
+      for (const other of [event(1), { ...event(1), metadata: { trace: 'another' } }, { ...event(1), metadata: {} }]) {
+        await assertRejects(journal.append('key', 0, [other]), 'DATAFLOW_ERR_JOURNAL_CONFLICT');
+      }
+      await assertRejects(journal.append('key', 1, [{ ...event(2), metadata: {} }]), 'DATAFLOW_ERR_JOURNAL_CONFLICT');
+    },
+  },
+  {
+    name: 'gives every value that JSON has back as it came',
+    async run(journal) {
+      let deep: Json = 'bottom';
+      for (let depth = 0; depth < 200; depth++) deep = depth % 2 === 0 ? [deep] : { deep };
+      const data: JsonObject = {
+        numbers: [0, -1, 0.1, 1e21, 5e-324, Number.MAX_VALUE, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER],
+        texts: ['', ' ', '"', '\\', '\u2028\n\t\u0001', '\\u0000', "'; --", '🚀'],
+        others: [true, false, null, [], {}],
+        '': 'empty name',
+        'größe 🚀': 'name',
+        b: 1,
+        a: 2,
+        deep,
+      };
+      await journal.append('key', 0, [{ data, tags: [], timestamp: 1 }]);
+      await journal.append('key', 0, [{ data, tags: [], timestamp: 1 }]);
+      assertSame(await readAll(journal, 'key'), [{ sequence: 1, data, tags: [], timestamp: 1 }]);
     },
   },
   {
@@ -183,6 +222,9 @@ export const APPEND_CASES: readonly ContractCase[] = [
         { ...event(1), tags: [''] },
         { ...event(1), tags: ['\udc00'] },
         { ...event(1), timestamp: Number.NaN },
+        { ...event(1), metadata: [] },
+        { ...event(1), metadata: null },
+        { ...event(1), metadata: { big: 1n } },
       ];
       for (const item of bad) await assertRejects(journal.append('key', 0, [event(1), item as never]), code);
       assert.equal(await journal.highestSequence('key'), 0);

@@ -1,10 +1,24 @@
 import assert from 'node:assert/strict';
 import { codeOf, type ErrorCode } from '../errors.ts';
-import type { Journal, JournalEvent, ReadOptions, StoredEvent } from '../runtime/journal.ts';
+import type {
+  GlobalEvent,
+  Journal,
+  JournalEvent,
+  ReadAllOptions,
+  ReadOptions,
+  StoredEvent,
+} from '../runtime/journal.ts';
 
 export interface ContractCase {
   readonly name: string;
   run(journal: Journal): Promise<void>;
+}
+
+/** A case of what outlives a journal object. */
+export interface ReopenCase {
+  readonly name: string;
+  /** `reopen` closes the journal that it is given, and gives the same one opened anew. */
+  run(journal: Journal, reopen: (journal: Journal) => Promise<Journal>): Promise<void>;
 }
 
 export function event(number: number, tags: readonly string[] = ['contract']): JournalEvent {
@@ -29,6 +43,34 @@ export async function readAll(journal: Journal, key: string, options?: ReadOptio
   const all: StoredEvent[] = [];
   for await (const chunk of journal.read(key, options)) all.push(...chunk);
   return all;
+}
+
+export async function readGlobal(journal: Journal, options?: ReadAllOptions): Promise<GlobalEvent[]> {
+  const all: GlobalEvent[] = [];
+  for await (const chunk of journal.readAll(options)) all.push(...chunk);
+  return all;
+}
+
+/** `key:sequence` of each, for comparing orders. */
+export function places(all: readonly GlobalEvent[]): string[] {
+  return all.map(({ key, sequence }) => `${key}:${sequence}`);
+}
+
+/** Turns of the event loop that happen while something is done. */
+export async function countTurns(work: () => Promise<void>): Promise<number> {
+  let turns = 0;
+  let working = true;
+  const count = (): void => {
+    turns++;
+    if (working) setImmediate(count);
+  };
+  setImmediate(count);
+  try {
+    await work();
+  } finally {
+    working = false;
+  }
+  return turns;
 }
 
 /**

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { assertRejects, type ContractCase, event, events, readAll } from './journal-contract-case.ts';
+import { assertRejects, type ContractCase, event, events, readAll, readGlobal } from './journal-contract-case.ts';
 
 export const LIFE_CASES: readonly ContractCase[] = [
   {
@@ -27,6 +27,11 @@ export const LIFE_CASES: readonly ContractCase[] = [
         () => journal.saveSnapshot('key', { sequence: 1, state: null, timestamp: 1 }),
         () => journal.latestSnapshot('key'),
         () => journal.pruneSnapshots('key', 1),
+        () => journal.deleteSnapshots('key'),
+        () => readGlobal(journal),
+        () => journal.projectionOffset('projection'),
+        () => journal.saveProjectionOffset('projection', 1),
+        async () => journal.onAppend(() => {}),
       ];
       for (const use of uses) await assertRejects(use(), 'DATAFLOW_ERR_JOURNAL_CLOSED');
     },
@@ -35,12 +40,18 @@ export const LIFE_CASES: readonly ContractCase[] = [
     name: 'ends a read that is under way when it closes',
     async run(journal) {
       await journal.append('key', 0, events(1, 3000));
+      const all = journal.readAll()[Symbol.asyncIterator]();
+      await all.next();
       await assertRejects(
         (async () => {
           for await (const _ of journal.read('key')) await journal.close();
         })(),
         'DATAFLOW_ERR_JOURNAL_CLOSED',
       );
+      const rest = async () => {
+        while ((await all.next()).done !== true);
+      };
+      await assertRejects(rest(), 'DATAFLOW_ERR_JOURNAL_CLOSED');
     },
   },
 ];

@@ -4,6 +4,7 @@ import {
   assertRejectsWith,
   assertSame,
   type ContractCase,
+  countTurns,
   event,
   events,
   readAll,
@@ -38,20 +39,14 @@ export const READ_CASES: readonly ContractCase[] = [
     name: 'reads long streams in bounded chunks, contiguous, with turns of the event loop between them',
     async run(journal) {
       await journal.append('key', 0, events(1, 2500));
-      let turns = 0;
-      let reading = true;
-      const count = () => {
-        turns++;
-        if (reading) setImmediate(count);
-      };
-      setImmediate(count);
       const sizes: number[] = [];
       let next = 1;
-      for await (const chunk of journal.read('key')) {
-        sizes.push(chunk.length);
-        for (const { sequence } of chunk) assert.equal(sequence, next++);
-      }
-      reading = false;
+      const turns = await countTurns(async () => {
+        for await (const chunk of journal.read('key')) {
+          sizes.push(chunk.length);
+          for (const { sequence } of chunk) assert.equal(sequence, next++);
+        }
+      });
       assert.equal(next, 2501);
       assert.ok(Math.max(...sizes) <= 1000, `a chunk of ${Math.max(...sizes)} events`);
       assert.ok(turns >= sizes.length - 1, `${turns} turns for ${sizes.length} chunks`);
@@ -129,6 +124,42 @@ export const READ_CASES: readonly ContractCase[] = [
       await assertRejects(journal.append('key', 100, events(101, 101)), 'DATAFLOW_ERR_JOURNAL_CONFLICT');
       await journal.append('key', 10, events(11, 11));
       assertSame(await readAll(journal, 'key'), stored(11, 11));
+    },
+  },
+  {
+    name: 'goes on as before after many reads that were stopped',
+    async run(journal) {
+      await journal.append('key', 0, events(1, 2000));
+      const reason = new Error('enough');
+      const stopped = Array.from({ length: 100 }, async (_, index) => {
+        const controller = new AbortController();
+        for await (const _ of journal.read('key', { from: index + 1, signal: controller.signal })) {
+          if (index % 2 === 0) break;
+          controller.abort(reason);
+        }
+      });
+      const outcomes = await Promise.allSettled(stopped);
+      assertSame(
+        outcomes.map(({ status }) => status),
+        outcomes.map((_, index) => (index % 2 === 0 ? 'fulfilled' : 'rejected')),
+      );
+      await journal.append('key', 2000, events(2001, 2001));
+      assert.equal((await readAll(journal, 'key')).length, 2001);
+    },
+  },
+  {
+    name: 'deletes the first events while others are appended and read',
+    async run(journal) {
+      await journal.append('key', 0, events(1, 1000));
+      await Promise.all([
+        journal.deleteEvents('key', 300),
+        journal.append('key', 1000, events(1001, 1002)),
+        readAll(journal, 'key', { from: 301, to: 400 }).then((found) => assertSame(found, stored(301, 400))),
+        journal.deleteEvents('key', 200),
+        journal.append('other', 0, events(1, 2)),
+      ]);
+      assertSame(await readAll(journal, 'key'), stored(301, 1002));
+      assertSame(await readAll(journal, 'other'), stored(1, 2));
     },
   },
   {

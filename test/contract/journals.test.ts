@@ -18,6 +18,7 @@ for (const durability of ['full', 'relaxed'] as const) {
       path = mkdtempSync(join(tmpdir(), 'dataflow-journal-'));
       return openEmbeddedJournal({ path, durability });
     },
+    reopen: () => openEmbeddedJournal({ path, durability }),
     dispose: () => rmSync(path, { recursive: true }),
     describe,
     test,
@@ -31,9 +32,14 @@ describe('on a server', () => {
   });
   afterAll(() => server.stop());
 
+  let schema = '';
   journalContract({
     name: 'postgres',
-    create: () => openPostgresJournal({ url: server.url(), schema: newSchema() }),
+    create() {
+      schema = newSchema();
+      return openPostgresJournal({ url: server.url(), schema });
+    },
+    reopen: () => openPostgresJournal({ url: server.url(), schema }),
     describe,
     test,
   });
