@@ -92,6 +92,10 @@ export const ERRORS = {
     disposition: 'fatal',
     meaning: 'The package that the journal needs is not installed.',
   },
+  DATAFLOW_ERR_IMPORT_INVALID: {
+    disposition: 'stop',
+    meaning: 'A line to be imported into a journal is not one that an export writes.',
+  },
   DATAFLOW_ERR_PROJECTION_IN_USE: {
     disposition: 'stop',
     meaning: 'The events of a projection of this name are being read already.',

@@ -27,7 +27,14 @@ export type {
   PipelineStatus,
 } from './domain/state.ts';
 export { DataflowError, type Disposition, ERRORS, type ErrorCode, type Problem } from './errors.ts';
-export { type EmbeddedJournalOptions, openEmbeddedJournal } from './journals/embedded/open.ts';
+export type { EmbeddedJournal } from './journals/embedded/journal.ts';
+export {
+  type EmbeddedJournalOptions,
+  openEmbeddedJournal,
+  openEmbeddedJournalReadOnly,
+} from './journals/embedded/open.ts';
+export { exportJournal } from './journals/export-journal.ts';
+export { type ImportResult, importJournal } from './journals/import-journal.ts';
 export { createMemoryJournal } from './journals/memory.ts';
 export type { CodeSink, CodeSource, CodeTransform, PipelineSpec } from './platform/code-parts.ts';
 export type { Health, HealthStatus, PipelineSummary } from './platform/health.ts';

@@ -6,6 +6,7 @@ import { type DoctorArguments, runDoctor } from './doctor.ts';
 import { EXIT, printFailure } from './failure.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { printEvents, printList, printState } from './inspect.ts';
+import { addJournalCommands } from './journal-commands.ts';
 import { printMetrics } from './metrics.ts';
 import { runPipelines } from './run.ts';
 import { type GenerateOptions, generateSlo } from './slo.ts';
@@ -80,6 +81,7 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
     .action(async (files: string[], options: GenerateOptions) =>
       finish(await generateSlo(files, options, globals(), terminal)),
     );
+  addJournalCommands(program, globals, terminal, finish);
   program
     .command('doctor')
     .description(

@@ -5,6 +5,7 @@
  * R1 Events and snapshots are text before the call returns.
  * R2 After `close` has begun nothing is accepted, and what was accepted before is settled.
  */
+import { resolve } from 'node:path';
 import { DataflowError } from '../../errors.ts';
 import type {
   GlobalEvent,
@@ -30,7 +31,7 @@ import {
   serialise,
 } from '../journal-input.ts';
 import { GroupCommit } from './group-commit.ts';
-import { APPEND, DELETE, DROP, OFFSET, PRUNE, SNAPSHOT } from './protocol.ts';
+import { APPEND, type Compaction, DELETE, DROP, type Inspection, OFFSET, PRUNE, SNAPSHOT } from './protocol.ts';
 import { parseState, readAllEvents, readEvents } from './read-events.ts';
 import type { WorkerLink } from './worker-link.ts';
 
@@ -38,6 +39,8 @@ export interface EmbeddedJournalSettings {
   readonly directory: string;
   readonly readOnly: boolean;
   readonly maxQueuedBytes: number;
+  /** Copies the journal on a thread of its own. */
+  readonly backup: (file: string) => Promise<number>;
 }
 
 export class EmbeddedJournal implements Journal {
@@ -155,6 +158,35 @@ export class EmbeddedJournal implements Journal {
     checkKey(key);
     checkSequence('The number of snapshots to keep', keep, 0);
     await this.#commits.add({ operation: [PRUNE, key, keep], events: 1, size: key.length });
+  }
+
+  /**
+   * Examines the whole file: its structure, that no stream has a gap, that everything is JSON. Other uses of this
+   * object wait meanwhile; one opened for reading only holds up nobody.
+   */
+  async inspect(): Promise<Inspection> {
+    this.#checkOpen();
+    return this.#link.request({ type: 'inspect' });
+  }
+
+  /**
+   * Writes a copy of the journal as it is now to a file that is not there yet, complete or not at all, while appends
+   * go on. To go back to it, name it journal.db in a directory of its own. Returns its bytes.
+   *
+   * Rejects with DATAFLOW_ERR_OUTPUT_EXISTS, DATAFLOW_ERR_OUTPUT_UNWRITABLE and DATAFLOW_ERR_JOURNAL_*.
+   */
+  async backup(file: string): Promise<number> {
+    this.#checkOpen();
+    return this.#settings.backup(resolve(file));
+  }
+
+  /**
+   * Gives the room of deleted events back to the disk; needs as much free room as the journal has. Appends wait.
+   * Returns the bytes of journal.db before and after.
+   */
+  async compact(): Promise<Compaction> {
+    this.#checkWritable();
+    return this.#link.request({ type: 'compact' });
   }
 
   close(): Promise<void> {

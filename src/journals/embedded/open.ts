@@ -1,8 +1,8 @@
-import { realpath } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { access, constants, realpath } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { makeDirectory } from '../../connectors/make-directory.ts';
 import { codeOf, DataflowError, messageOf, type Problem } from '../../errors.ts';
-import type { Journal } from '../../runtime/journal.ts';
 import { EmbeddedJournal } from './journal.ts';
 import { lockedError } from './owner-lock.ts';
 import type { WorkerSettings } from './protocol.ts';
@@ -80,7 +80,7 @@ function noJournal(path: string): DataflowError {
   );
 }
 
-async function start(settings: WorkerSettings, maxQueuedBytes: number, onEnd: () => void): Promise<Journal> {
+async function startWorker(settings: WorkerSettings, onEnd: () => void): Promise<WorkerLink> {
   const link = new WorkerLink(new URL('./worker.js', import.meta.url), onEnd);
   try {
     await link.request({ type: 'open', settings });
@@ -88,7 +88,46 @@ async function start(settings: WorkerSettings, maxQueuedBytes: number, onEnd: ()
     await link.terminate();
     throw error;
   }
-  return new EmbeddedJournal(link, { directory: settings.directory, readOnly: settings.readOnly, maxQueuedBytes });
+  return link;
+}
+
+const readOnlySettings = (directory: string): WorkerSettings => ({
+  directory,
+  readOnly: true,
+  synchronous: 'FULL',
+  maxBytes: null,
+});
+
+async function start(settings: WorkerSettings, maxQueuedBytes: number, onEnd: () => void): Promise<EmbeddedJournal> {
+  const { directory, readOnly } = settings;
+  const link = await startWorker(settings, onEnd);
+  return new EmbeddedJournal(link, {
+    directory,
+    readOnly,
+    maxQueuedBytes,
+    backup: (file) => backup(directory, file),
+  });
+}
+
+async function backup(directory: string, file: string): Promise<number> {
+  if (existsSync(file)) {
+    throw new DataflowError('DATAFLOW_ERR_OUTPUT_EXISTS', `${file} exists; remove it, or name another file`, {
+      details: { file },
+    });
+  }
+  try {
+    await access(dirname(file), constants.W_OK);
+  } catch (cause) {
+    const message = `Cannot write ${file}: ${messageOf(cause)}; name a file in a directory that this user can write`;
+    throw new DataflowError('DATAFLOW_ERR_OUTPUT_UNWRITABLE', message, { cause, details: { file } });
+  }
+  const link = await startWorker(readOnlySettings(directory), () => {});
+  try {
+    return await link.request({ type: 'copy', file });
+  } finally {
+    await link.request({ type: 'close' }).catch(() => {});
+    await link.terminate();
+  }
 }
 
 /**
@@ -97,7 +136,7 @@ async function start(settings: WorkerSettings, maxQueuedBytes: number, onEnd: ()
  * Throws DATAFLOW_ERR_JOURNAL_LOCKED (`details.pid`) while another owner has it open, _FOREIGN for a file that is not
  * a journal of this version, _CORRUPT for a damaged one, _FULL, _OPEN_FAILED, and DATAFLOW_ERR_CONFIG_INVALID.
  */
-export async function openEmbeddedJournal(options: EmbeddedJournalOptions): Promise<Journal> {
+export async function openEmbeddedJournal(options: EmbeddedJournalOptions): Promise<EmbeddedJournal> {
   checkOptions(options);
   let directory: string;
   try {
@@ -125,7 +164,7 @@ export async function openEmbeddedJournal(options: EmbeddedJournalOptions): Prom
  * Opens a journal for looking at it, also while another process owns it. Whatever would change it is refused with
  * DATAFLOW_ERR_JOURNAL_READ_ONLY. Throws as openEmbeddedJournal does, except _LOCKED; a missing journal is _OPEN_FAILED.
  */
-export async function openEmbeddedJournalReadOnly(options: { readonly path: string }): Promise<Journal> {
+export async function openEmbeddedJournalReadOnly(options: { readonly path: string }): Promise<EmbeddedJournal> {
   checkOptions({ path: options.path });
   let directory: string;
   try {
@@ -133,5 +172,5 @@ export async function openEmbeddedJournalReadOnly(options: { readonly path: stri
   } catch (error) {
     throw codeOf(error) === 'ENOENT' ? noJournal(resolve(options.path)) : openFailed(resolve(options.path), error);
   }
-  return start({ directory, readOnly: true, synchronous: 'FULL', maxBytes: null }, MIB, () => {});
+  return start(readOnlySettings(directory), MIB, () => {});
 }

@@ -36,6 +36,9 @@ export type Request =
       readonly maxSequence: number;
       readonly maxTimestamp: number;
     }
+  | { readonly type: 'inspect' }
+  | { readonly type: 'copy'; readonly file: string }
+  | { readonly type: 'compact' }
   | { readonly type: 'close' };
 
 /** What became of single operations of a commit, by their index; those not named were done. */
@@ -61,6 +64,20 @@ export interface GlobalRows {
   readonly end: number;
 }
 
+export interface Inspection {
+  /** What is wrong, a sentence each; empty when nothing is. */
+  readonly findings: readonly string[];
+  readonly keys: number;
+  readonly events: number;
+  readonly snapshots: number;
+}
+
+/** Bytes of journal.db. */
+export interface Compaction {
+  readonly before: number;
+  readonly after: number;
+}
+
 export interface SnapshotRow {
   readonly sequence: number;
   readonly state: string;
@@ -76,6 +93,9 @@ export interface Replies {
   highest: number;
   keys: readonly string[];
   snapshot: SnapshotRow | null;
+  inspect: Inspection;
+  copy: number;
+  compact: Compaction;
   close: null;
 }
 

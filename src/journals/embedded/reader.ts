@@ -4,8 +4,10 @@
  * R1 No statement stays open between two calls: an open one would keep the log from being written back.
  * R2 An answer is bounded in events and in size, whatever is asked for.
  */
+import { copyDatabase } from './copy-file.ts';
 import type { Database, Statement } from './driver.ts';
-import type { EventRows, GlobalRows, SnapshotRow } from './protocol.ts';
+import { inspect } from './inspection.ts';
+import type { EventRows, GlobalRows, Inspection, SnapshotRow } from './protocol.ts';
 
 const CHUNK_EVENTS = 250;
 /** UTF-16 units of event data; the chunk ends after the event that reaches it. */
@@ -125,6 +127,14 @@ export class Reader {
   snapshot(key: string, maxSequence: number, maxTimestamp: number): SnapshotRow | null {
     const row = this.#snapshot.get(key, maxSequence, maxTimestamp) as SnapshotRow | undefined;
     return row === undefined ? null : { ...row };
+  }
+
+  inspect(): Inspection {
+    return inspect(this.#database);
+  }
+
+  copyTo(file: string): number {
+    return copyDatabase(this.#database, file);
   }
 
   close(): void {

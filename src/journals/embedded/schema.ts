@@ -4,8 +4,9 @@
  * R1 journal.db appears complete or not at all: it is made under another name, synced, and renamed.
  * R2 A file is identified before anything is written to it.
  */
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, rmSync, statSync } from 'node:fs';
 import { DataflowError } from '../../errors.ts';
+import { placeFile } from './copy-file.ts';
 import type { Database, OpenDatabase } from './driver.ts';
 import { journalFiles } from './files.ts';
 import { migrate, SCHEMA_VERSION } from './migrations.ts';
@@ -43,15 +44,6 @@ const FIRST_SCHEMA = `
 /** Below this size the whole file is checked at open, which takes some tens of milliseconds. */
 const FULL_CHECK_BYTES = 16 * 1024 * 1024;
 
-function syncPath(path: string): void {
-  const handle = openSync(path, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
-}
-
 /** The directory of the journal holds a complete journal.db afterwards; call it under the owner lock only. */
 export function ensureDatabase(open: OpenDatabase, directory: string): void {
   const files = journalFiles(directory);
@@ -76,10 +68,7 @@ export function ensureDatabase(open: OpenDatabase, directory: string): void {
   } finally {
     database.close();
   }
-  syncPath(files.draft);
-  renameSync(files.draft, files.database);
-  // Windows cannot sync a directory, and keeps a rename without it.
-  if (process.platform !== 'win32') syncPath(directory);
+  placeFile(files.draft, files.database);
 }
 
 function single(database: Database, sql: string): unknown {

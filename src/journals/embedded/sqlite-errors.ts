@@ -4,7 +4,7 @@ import { hasRoom } from './room.ts';
 /** Primary result codes of SQLite; both engines give the extended code as `errcode`. */
 export const SQLITE_BUSY = 5;
 const SQLITE_IOERR = 10;
-const SQLITE_CORRUPT = 11;
+export const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
 export const SQLITE_TOOBIG = 18;
 const SQLITE_NOTADB = 26;

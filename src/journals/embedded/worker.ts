@@ -16,7 +16,7 @@ import { acquireOwnerLock, type OwnerLock } from './owner-lock.ts';
 import { type Replies, type Reply, type Request, toErrorData, type WorkerSettings } from './protocol.ts';
 import { Reader } from './reader.ts';
 import { checkIdentity, ensureDatabase } from './schema.ts';
-import { isDataflowError, journalError } from './sqlite-errors.ts';
+import { isDataflowError, journalError, primaryCode, SQLITE_CORRUPT } from './sqlite-errors.ts';
 import { Writer } from './writer.ts';
 
 class OpenFiles {
@@ -96,6 +96,18 @@ function read<T>(query: (reader: Reader) => T): T {
   }
 }
 
+function copy(file: string): number {
+  try {
+    return files!.reader.copyTo(file);
+  } catch (error) {
+    if (primaryCode(error) === SQLITE_CORRUPT) {
+      throw journalError(error, files!.directory, 'DATAFLOW_ERR_JOURNAL_READ_FAILED');
+    }
+    const message = `Cannot write ${file}: ${messageOf(error)}; name a file where there is room for the journal`;
+    throw new DataflowError('DATAFLOW_ERR_OUTPUT_UNWRITABLE', message, { cause: error, details: { file } });
+  }
+}
+
 async function answer(request: Request): Promise<Replies[keyof Replies]> {
   switch (request.type) {
     case 'open':
@@ -115,6 +127,12 @@ async function answer(request: Request): Promise<Replies[keyof Replies]> {
       return read((reader) => reader.readAll(request.after, request.to, request.tag));
     case 'offset':
       return read((reader) => reader.offset(request.name));
+    case 'inspect':
+      return read((reader) => reader.inspect());
+    case 'copy':
+      return copy(request.file);
+    case 'compact':
+      return files!.writer.compact();
     case 'close':
       await files?.close();
       return null;

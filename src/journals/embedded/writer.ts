@@ -6,11 +6,14 @@
  * R2 After a commit that failed, its outcome and the connection's memory are unknown: the file is opened anew and its
  *    log written back before anything else is accepted.
  */
+import { statSync } from 'node:fs';
 import type { DataflowError } from '../../errors.ts';
 import { openWriter } from './connections.ts';
 import type { Database, OpenDatabase } from './driver.ts';
+import { journalFiles } from './files.ts';
 import {
   APPEND,
+  type Compaction,
   DELETE,
   DROP,
   type ErrorData,
@@ -120,6 +123,24 @@ export class Writer {
       throw error;
     }
     return session;
+  }
+
+  /** Gives the room of deleted events back to the disk. Needs as much room again while it runs; nothing is appended then. */
+  compact(): Compaction {
+    const file = journalFiles(this.#settings.directory).database;
+    try {
+      this.#session ??= this.#reconnect();
+      const { database } = this.#session;
+      // The log first, or the size before is not what was stored before.
+      database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      const before = statSync(file).size;
+      database.exec('VACUUM');
+      database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      return { before, after: statSync(file).size };
+    } catch (error) {
+      this.#disconnect();
+      throw journalError(error, this.#settings.directory, 'DATAFLOW_ERR_JOURNAL_APPEND_FAILED');
+    }
   }
 
   /** Moves the log into journal.db, so that a closed journal is one file. */

@@ -33,7 +33,12 @@ describe('R1: when the worker dies', () => {
   ])('%s, all that waits and all that comes is rejected with a code', async (_, death, message) => {
     let ended = 0;
     const link = new WorkerLink(mortalWorker(death), () => ended++);
-    const journal = new EmbeddedJournal(link, { directory, readOnly: false, maxQueuedBytes: 1024 * 1024 });
+    const journal = new EmbeddedJournal(link, {
+      directory,
+      readOnly: false,
+      maxQueuedBytes: 1024 * 1024,
+      backup: async () => 0,
+    });
     expect(await journal.keys()).toEqual(['a']);
     const appending = journal.append('key', 0, [{ data: {}, tags: [], timestamp: 1 }]);
     await expect(journal.highestSequence('key')).rejects.toMatchObject({ code: 'DATAFLOW_ERR_JOURNAL_READ_FAILED' });
