@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import pg from 'pg';
-import type { PostgresJournal } from '../../src/journals/postgres/journal.ts';
 import { openPostgresJournal } from '../../src/journals/postgres/open.ts';
 import type { PostgresJournalOptions } from '../../src/journals/postgres/options.ts';
+import type { PostgresJournal } from '../../src/journals/postgres/postgres-journal.ts';
 import { type CuttingProxy, startCuttingProxy } from '../support/cutting-proxy.ts';
 import { event, events, readKey } from '../support/journal-events.ts';
 import { pollFor } from '../support/poll.ts';

@@ -1,7 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import type { PostgresJournal } from '../../src/journals/postgres/journal.ts';
 import { openPostgresJournal } from '../../src/journals/postgres/open.ts';
 import type { PostgresJournalOptions } from '../../src/journals/postgres/options.ts';
+import type { PostgresJournal } from '../../src/journals/postgres/postgres-journal.ts';
 import { startPlatform } from '../../src/platform/start.ts';
 import { startCuttingProxy } from '../support/cutting-proxy.ts';
 import { parseFrontend } from '../support/frontend-messages.ts';
@@ -168,6 +169,20 @@ test('nothing is left in a session that a pooler in transaction mode could not c
 });
 
 describe('the driver', () => {
+  test('is in none of the types that a user compiles', () => {
+    const seen = new Set<string>();
+    const visit = (file: URL) => {
+      if (seen.has(file.href)) return;
+      seen.add(file.href);
+      for (const [, name] of readFileSync(file, 'utf8').matchAll(/from '([^']+)'/g)) {
+        expect([file.pathname, name]).toEqual([file.pathname, expect.stringMatching(/^\.|^node:/)]);
+        if (name!.startsWith('.')) visit(new URL(name!.replace(/\.(?:js|ts)$/, '.d.ts'), file));
+      }
+    };
+    visit(new URL('../../dist/journals/postgres/index.d.ts', import.meta.url));
+    expect(seen.size).toBeGreaterThan(4);
+  });
+
   test('is not loaded by the main entry', async () => {
     const { out } = await runChild(`
       import { createRequire } from 'node:module';

@@ -1,9 +1,9 @@
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
-import type { PostgresJournal } from '../../src/journals/postgres/journal.ts';
 import { openPostgresJournal } from '../../src/journals/postgres/open.ts';
 import type { PostgresJournalOptions } from '../../src/journals/postgres/options.ts';
+import type { PostgresJournal } from '../../src/journals/postgres/postgres-journal.ts';
 import { type CuttingProxy, startCuttingProxy } from '../support/cutting-proxy.ts';
 import { event, events, readEverything, readKey } from '../support/journal-events.ts';
 import { pollFor } from '../support/poll.ts';

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import pg from 'pg';
-import type { PostgresJournal } from '../../src/journals/postgres/journal.ts';
 import { openPostgresJournal } from '../../src/journals/postgres/open.ts';
+import type { PostgresJournal } from '../../src/journals/postgres/postgres-journal.ts';
 import { event, events, readEverything, readKey } from '../support/journal-events.ts';
 import { pollFor } from '../support/poll.ts';
 import { newSchema, type PostgresServer, startPostgres } from '../support/postgres.ts';

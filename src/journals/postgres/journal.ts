@@ -8,7 +8,6 @@
 import { DataflowError } from '../../errors.ts';
 import type {
   GlobalEvent,
-  Journal,
   JournalEvent,
   ReadAllOptions,
   ReadOptions,
@@ -36,12 +35,8 @@ import { LeaseTable } from './lease-table.ts';
 import type { Settings } from './options.ts';
 import { eventText, sizeOf } from './pending-append.ts';
 import { type FailureCode, journalError } from './postgres-errors.ts';
+import type { PostgresJournal } from './postgres-journal.ts';
 import { quoted } from './schema.ts';
-
-/** A journal in a PostgreSQL database. Where several processes write to it, each key has one owner at a time. */
-export interface PostgresJournal extends Journal {
-  readonly leases: Leases;
-}
 
 export class PostgresJournalConnection implements PostgresJournal {
   readonly leases: Leases;

@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { systemClock } from '../../runtime/clock.ts';
 import { Database } from './database.ts';
 import { loadDriver } from './driver.ts';
-import { type PostgresJournal, PostgresJournalConnection } from './journal.ts';
+import { PostgresJournalConnection } from './journal.ts';
 import { checkOptions, type PostgresJournalOptions } from './options.ts';
 import { journalError } from './postgres-errors.ts';
+import type { PostgresJournal } from './postgres-journal.ts';
 import { ensureSchema } from './schema.ts';
 
 /**
