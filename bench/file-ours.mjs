@@ -17,6 +17,7 @@ const platform = await startPlatform({
   env: {},
   journal: { kind: 'embedded', path: join(folder, 'journal') },
   metrics: { prometheus: { port: 0 } },
+  statusPage: { enabled: false },
 });
 const pipeline = await platform.spawnPipeline({
   id: 'flights',

@@ -131,6 +131,25 @@ export const ERRORS = {
     disposition: 'fatal',
     meaning: 'The certificate or the private key of a server cannot be used.',
   },
+  DATAFLOW_ERR_API_REQUEST_INVALID: {
+    disposition: 'stop',
+    meaning: 'A request to the API has a bad path, query, header or body.',
+  },
+  DATAFLOW_ERR_API_TOO_LARGE: { disposition: 'stop', meaning: 'A request to the API is larger than the limit.' },
+  DATAFLOW_ERR_API_MEDIA_TYPE: { disposition: 'stop', meaning: 'The body of a request to the API is not JSON.' },
+  DATAFLOW_ERR_API_NOT_FOUND: { disposition: 'stop', meaning: 'The API has nothing at this path.' },
+  DATAFLOW_ERR_API_METHOD_NOT_ALLOWED: {
+    disposition: 'stop',
+    meaning: 'The path of the API does not take this method.',
+  },
+  DATAFLOW_ERR_API_UNAUTHORIZED: { disposition: 'stop', meaning: 'The API wants the configured token.' },
+  DATAFLOW_ERR_API_FORBIDDEN: {
+    disposition: 'stop',
+    meaning: 'A request to the API came from another site, or under a name that is not the own one.',
+  },
+  DATAFLOW_ERR_API_RATE_LIMITED: { disposition: 'retry', meaning: 'Too many requests to the API, or live streams.' },
+  DATAFLOW_ERR_API_FAILED: { disposition: 'retry', meaning: 'The API could not answer because of a fault of its own.' },
+
   DATAFLOW_ERR_SLO_MISSING: { disposition: 'stop', meaning: 'None of the pipelines has a service-level objective.' },
   DATAFLOW_ERR_OUTPUT_EXISTS: {
     disposition: 'stop',

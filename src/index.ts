@@ -3,6 +3,7 @@ export type { ConnectorDefinition } from './connectors/definition.ts';
 export { ConnectorRegistry } from './connectors/registry.ts';
 export type { PipelineCommand } from './domain/command.ts';
 export type { PipelineEvent } from './domain/event.ts';
+export type { HealthStatus } from './domain/health.ts';
 export type { Json, JsonObject } from './domain/json.ts';
 export type {
   FreshnessObjective,
@@ -37,7 +38,7 @@ export { exportJournal } from './journals/export-journal.ts';
 export { type ImportResult, importJournal } from './journals/import-journal.ts';
 export { createMemoryJournal } from './journals/memory.ts';
 export type { CodeSink, CodeSource, CodeTransform, PipelineSpec } from './platform/code-parts.ts';
-export type { Health, HealthStatus, PipelineSummary } from './platform/health.ts';
+export type { Health, PipelineSummary } from './platform/health.ts';
 export type { HistogramValue, MetricPoint } from './platform/metric-snapshot.ts';
 export { MetricsReporter, type MetricsReporterOptions } from './platform/metrics-reporter.ts';
 export type { Batch, Pipeline, ReportedError } from './platform/pipeline.ts';
@@ -68,4 +69,5 @@ export type {
   SnapshotSelection,
   StoredEvent,
 } from './runtime/journal.ts';
+export type { AuditEvent } from './server/status/ports.ts';
 export { generateSloFiles, type SloFile, type SloFilesOptions, type SloPipeline } from './slo/generate.ts';

@@ -35,6 +35,7 @@ export async function runPipelines(files: readonly string[], options: RunOptions
   const watches: Watch[] = [];
   try {
     if (platform.metricsUrl !== undefined) say(`metrics at ${platform.metricsUrl}\n`);
+    if (platform.statusUrl !== undefined) say(`status page at ${platform.statusUrl}\n`);
     const display = { changed: () => {}, end: () => {} } as Pick<ProgressDisplay, 'changed' | 'end'>;
     let unbegun = 0;
     for (const pipeline of loaded) {
@@ -114,9 +115,10 @@ async function spawn(platform: Platform, spec: LoadedPipeline['spec']): Promise<
   return pipeline;
 }
 
-function servingNote({ metricsUrl }: Platform): string {
+function servingNote({ metricsUrl, statusUrl }: Platform): string {
   const what = metricsUrl === undefined ? 'no metrics endpoint is enabled' : `serving metrics at ${metricsUrl}`;
-  return `every source has ended; ${what}; Ctrl-C ends\n`;
+  const page = statusUrl === undefined ? '' : `; status page at ${statusUrl}`;
+  return `every source has ended; ${what}${page}; Ctrl-C ends\n`;
 }
 
 function summaryOf(watches: readonly Watch[]): string {

@@ -8,7 +8,17 @@ export interface Config {
   readonly journal: JournalConfig;
   readonly metrics: TelemetryConfig;
   readonly runtime: RuntimeConfig;
-  readonly statusPage: { readonly enabled: boolean; readonly host: string; readonly port: number };
+  readonly statusPage: StatusPageConfig;
+}
+
+export interface StatusPageConfig {
+  readonly enabled: boolean;
+  readonly host: string;
+  readonly port: number;
+  readonly retryOnRandomPort: boolean;
+  /** May hold `${NAME}`, which is replaced when the server starts. */
+  readonly token?: string;
+  readonly publicRead: boolean;
 }
 
 export interface JournalConfig {
@@ -52,5 +62,5 @@ export interface ConfigOptions {
     /** ms, or a text such as `30s`. */
     readonly shutdownTimeout?: number | string;
   };
-  readonly statusPage?: Partial<Config['statusPage']>;
+  readonly statusPage?: Partial<StatusPageConfig>;
 }

@@ -40,6 +40,16 @@ const DEFAULT_FILES = ['config/dataflow.yaml', 'dataflow.yaml'];
  * of all of them; DATAFLOW_ERR_CONFIG_SYNTAX and DATAFLOW_ERR_CONFIG_UNREADABLE speak of the file.
  */
 export async function loadConfig(input: LoadConfigInput = {}): Promise<Config> {
+  return (await resolveConfig(input)).config;
+}
+
+/** Where the value in force comes from. */
+export type SettingSource = 'default' | 'file' | 'environment' | 'code';
+
+/** The same, and where each setting comes from. */
+export async function resolveConfig(
+  input: LoadConfigInput = {},
+): Promise<{ readonly config: Config; readonly sourceOf: (key: string) => SettingSource }> {
   const env = input.env ?? process.env;
   const named = input.file ?? (env.DATAFLOW_CONFIG || undefined);
   const path = named === false ? undefined : await findFile(named, input.cwd ?? process.cwd());
@@ -50,7 +60,14 @@ export async function loadConfig(input: LoadConfigInput = {}): Promise<Config> {
   const fromOptions = readTree(input.options, options);
   problems.push(...options.problems);
   const fromEnvironment = readEnvironment(env, problems);
-  return complete(build(path ?? null, [fromFile, fromEnvironment, fromOptions]), problems);
+  const config = complete(build(path ?? null, [fromFile, fromEnvironment, fromOptions]), problems);
+  const levels = [
+    ['code', fromOptions],
+    ['environment', fromEnvironment],
+    ['file', fromFile],
+  ] as const;
+  const sourceOf = (key: string): SettingSource => levels.find(([, values]) => values.has(key))?.[0] ?? 'default';
+  return { config, sourceOf };
 }
 
 /**

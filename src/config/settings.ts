@@ -28,8 +28,6 @@ export interface Setting {
   /** In the form that `kind` reads; undefined = none. */
   readonly fallback: unknown;
   readonly meaning: string;
-  /** Accepted and checked, but nothing reads it yet: not part of the documented table. */
-  readonly reserved?: true;
 }
 
 const METRICS = DEFAULT_TELEMETRY_CONFIG;
@@ -277,12 +275,29 @@ export const SETTINGS: readonly Setting[] = [
   setting('runtime.shutdownTimeout', duration, 30_000, 'How long a shutdown waits for batches in progress.'),
   setting('runtime.recoveryConcurrency', integer(1, 1_000), 16, 'Pipelines recovered at the same time at start-up.'),
 
-  {
-    ...setting('statusPage.enabled', boolean, true, 'Serve the status page.', ['KAMON_STATUS_PAGE_ENABLED']),
-    reserved: true,
-  },
-  { ...setting('statusPage.host', text, '127.0.0.1', 'Address that the status page listens on.'), reserved: true },
-  { ...setting('statusPage.port', port, 5266, 'Port of the status page; 0 takes a free one.'), reserved: true },
+  setting('statusPage.enabled', boolean, true, 'Serve the status page and its API.', ['KAMON_STATUS_PAGE_ENABLED']),
+  setting(
+    'statusPage.host',
+    text,
+    '127.0.0.1',
+    'Address that the status page listens on; any other than loopback needs a token.',
+    ['DATAFLOW_STATUS_PAGE_HOST'],
+  ),
+  setting('statusPage.port', port, 5266, 'Port of the status page; 0 takes a free one.', ['DATAFLOW_STATUS_PAGE_PORT']),
+  setting(
+    'statusPage.retryOnRandomPort',
+    boolean,
+    true,
+    'true: a busy port is a warning, and the next free one is taken; false: it is an error at start-up.',
+  ),
+  setting(
+    'statusPage.token',
+    secret,
+    undefined,
+    'Bearer token that the status page asks for, best as a reference to a variable; without one, loopback needs none.',
+    ['DATAFLOW_STATUS_PAGE_TOKEN'],
+  ),
+  setting('statusPage.publicRead', boolean, false, 'true: only actions need the token, everybody may look.'),
 ];
 
 export interface SettingRow {
@@ -295,7 +310,7 @@ export interface SettingRow {
 
 /** The rows of the documented configuration table. */
 export function settingRows(): SettingRow[] {
-  return SETTINGS.filter((row) => row.reserved !== true).map((row) => ({
+  return SETTINGS.map((row) => ({
     key: row.key,
     env: row.env.join(', '),
     default: describeDefault(row),

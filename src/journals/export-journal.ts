@@ -35,8 +35,9 @@ export async function* exportJournal(journal: Journal): AsyncGenerator<string> {
     for (let maxSequence = last; ; ) {
       const snapshot = await journal.latestSnapshot(key, { maxSequence });
       if (snapshot === undefined) break;
-      yield toText({ type: 'snapshot', key, ...snapshot });
-      maxSequence = snapshot.sequence - 1;
+      const { sequence, timestamp, state } = snapshot;
+      yield toText({ type: 'snapshot', key, sequence, timestamp, state });
+      maxSequence = sequence - 1;
     }
   }
 }

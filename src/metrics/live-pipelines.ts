@@ -121,6 +121,11 @@ export class LivePipelines {
     pipeline.status = status;
   }
 
+  /** Records per second over the window, as the gauge shows it. */
+  throughput({ status, throughput }: LivePipeline): number {
+    return status === undefined || status === 'running' ? throughput.rate(this.#options.monotonic()) : 0;
+  }
+
   release(pipelineId: string): boolean {
     const pipeline = this.#pipelines.get(pipelineId);
     if (pipeline === undefined) return false;
@@ -148,7 +153,7 @@ export class LivePipelines {
           await nextTurn();
         }
         sinceTurn += 1;
-        this.#observePipeline(result, pipeline, this.#options.monotonic());
+        this.#observePipeline(result, pipeline);
       }
     } catch (error) {
       this.#options.onError(error);
@@ -161,13 +166,12 @@ export class LivePipelines {
     return count;
   }
 
-  #observePipeline(result: BatchObservableResult, pipeline: LivePipeline, now: number): void {
+  #observePipeline(result: BatchObservableResult, pipeline: LivePipeline): void {
     const { attributes, status } = pipeline;
     if (status !== undefined) {
       for (const set of stateAttributesOf(pipeline)) result.observe(this.#state, set.state === status ? 1 : 0, set);
     }
-    const runs = status === undefined || status === 'running';
-    result.observe(this.#throughput, runs ? pipeline.throughput.rate(now) : 0, attributes);
+    result.observe(this.#throughput, this.throughput(pipeline), attributes);
     result.observe(this.#inflight, pipeline.inflight, attributes);
     if (pipeline.lastBatchAtMs !== undefined) {
       result.observe(this.#lastBatch, pipeline.lastBatchAtMs / 1000, attributes);

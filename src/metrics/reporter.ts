@@ -256,6 +256,12 @@ export class PipelineMetricsReporter {
     });
   }
 
+  /** Records per second over the recent window, as the throughput gauge shows it; undefined for an unknown pipeline. */
+  throughputOf(pipelineId: string): number | undefined {
+    const pipeline = this.#live.get(pipelineId);
+    return pipeline === undefined ? undefined : this.#live.throughput(pipeline);
+  }
+
   recordRecovery(durationSeconds: number, eventsReplayed: number): void {
     const method = 'recordRecovery';
     this.#safely(method, () => {

@@ -1,6 +1,5 @@
+import { type HealthStatus, healthStatusOf } from '../domain/health.ts';
 import type { PipelineState, PipelineStatus } from '../domain/state.ts';
-
-export type HealthStatus = 'Healthy' | 'Degraded' | 'Critical' | 'Idle';
 
 export interface PipelineSummary {
   readonly id: string;
@@ -31,10 +30,7 @@ export function summarise(id: string, state: PipelineState, unavailable: Error |
   };
 }
 
-/**
- * Critical when more than half as many pipelines failed as run, Degraded when any failed, Idle when there is none,
- * else Healthy. A pipeline that is unavailable counts as failed.
- */
+/** A pipeline that is unavailable counts as failed. */
 export function healthOf(summaries: readonly PipelineSummary[]): Health {
   const pipelines = { configured: 0, running: 0, paused: 0, stopped: 0, failed: 0, unavailable: 0 };
   for (const { status, unavailable } of summaries) {
@@ -42,7 +38,5 @@ export function healthOf(summaries: readonly PipelineSummary[]): Health {
     else if (status !== 'empty') pipelines[status] += 1;
   }
   const failed = pipelines.failed + pipelines.unavailable;
-  if (summaries.length === 0) return { status: 'Idle', pipelines };
-  if (failed > pipelines.running / 2) return { status: 'Critical', pipelines };
-  return { status: failed > 0 ? 'Degraded' : 'Healthy', pipelines };
+  return { status: healthStatusOf({ total: summaries.length, running: pipelines.running, failed }), pipelines };
 }

@@ -22,6 +22,8 @@ export interface PlatformMetrics {
   readonly actors: ActorObserver | undefined;
   /** Where Prometheus scrapes; undefined where nothing is served. */
   readonly url: string | undefined;
+  /** What the endpoint reads; undefined where nothing is measured here. */
+  readonly engine: Pick<Telemetry, 'scrape' | 'families'> | undefined;
   /** Every series with its value now. */
   snapshot(): Promise<readonly MetricPoint[]>;
   /** Recovery is done: the endpoint may say that it is ready. */
@@ -66,6 +68,7 @@ export async function startPlatformMetrics(options: PlatformMetricsOptions): Pro
       recorder: config.enabled ? createPipelineRecorder(reporter) : NO_RECORDER,
       actors,
       url: server?.url,
+      engine: config.enabled && meterProvider === undefined ? telemetry : undefined,
       snapshot: async () => snapshotOf(await telemetry.collect()),
       ready: () => {
         isReady = true;

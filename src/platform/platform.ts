@@ -23,6 +23,7 @@ import type { EventTails } from './event-tails.ts';
 import { type Health, healthOf, type PipelineSummary, summarise } from './health.ts';
 import { Pipeline } from './pipeline.ts';
 import type { PlatformMetrics } from './platform-metrics.ts';
+import type { StatusPage } from './status-page.ts';
 
 export interface PlatformParts {
   readonly config: Config;
@@ -32,6 +33,7 @@ export interface PlatformParts {
   readonly attachments: Attachments;
   readonly tails: EventTails;
   readonly metrics: PlatformMetrics;
+  readonly status: StatusPage;
 }
 
 interface Specified {
@@ -60,6 +62,11 @@ export class Platform {
   /** The address of the `/metrics` endpoint, where one is served. */
   get metricsUrl(): string | undefined {
     return this.metrics.url;
+  }
+
+  /** The address of the status page, where one is served. */
+  get statusUrl(): string | undefined {
+    return this.#parts.status.url;
   }
 
   registerSource(...args: Parameters<ConnectorRegistry['registerSource']>): void {
@@ -146,9 +153,10 @@ export class Platform {
   }
 
   async #end(timeoutMs: number): Promise<void> {
-    const { runtime, metrics, tails, journal } = this.#parts;
+    const { runtime, metrics, tails, journal, status } = this.#parts;
     try {
-      await runtime.stopAll(timeoutMs);
+      const ended = await Promise.allSettled([status.close(), runtime.stopAll(timeoutMs)]);
+      for (const end of ended) if (end.status === 'rejected') throw end.reason;
     } finally {
       try {
         await metrics.close();

@@ -1,6 +1,6 @@
 import type { MeterProvider } from '@opentelemetry/api';
 import type { Config, ConfigOptions } from '../config/config.ts';
-import { loadConfig } from '../config/load-config.ts';
+import { resolveConfig } from '../config/load-config.ts';
 import type { Environment } from '../connectors/environment.ts';
 import type { ConnectorRegistry } from '../connectors/registry.ts';
 import { redactText } from '../domain/secrets.ts';
@@ -8,12 +8,16 @@ import { messageOf } from '../errors.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import type { Journal } from '../runtime/journal.ts';
 import { PipelineRuntime } from '../runtime/runtime.ts';
+import type { AuditEvent } from '../server/status/ports.ts';
 import { Attachments } from './attachments.ts';
 import { connectorsOf, createPlatformRegistry } from './connect.ts';
 import { EventTails } from './event-tails.ts';
 import { openJournal } from './open-journal.ts';
+import { packageVersion } from './package-version.ts';
 import { Platform } from './platform.ts';
 import { startPlatformMetrics } from './platform-metrics.ts';
+import { StatusPage } from './status-page.ts';
+import { statusPortsOf } from './status-ports.ts';
 
 /** Every setting of the configuration file may be given here too, and wins over it. */
 export interface PlatformOptions extends Omit<ConfigOptions, 'journal'> {
@@ -29,6 +33,8 @@ export interface PlatformOptions extends Omit<ConfigOptions, 'journal'> {
   readonly register?: (registry: ConnectorRegistry) => void;
   /** Where diagnostics go; default: a Node.js process warning. */
   readonly onWarning?: (message: string, error: unknown) => void;
+  /** Where each action of the status page is told; default: a line of JSON on the standard error. */
+  readonly onAudit?: (event: AuditEvent) => void;
   readonly clock?: Clock;
   /** Uniform in [0, 1); spreads backoffs. Default: Math.random. */
   readonly random?: () => number;
@@ -42,11 +48,12 @@ export interface PlatformOptions extends Omit<ConfigOptions, 'journal'> {
  */
 export async function startPlatform(options: PlatformOptions = {}): Promise<Platform> {
   const env = options.env ?? process.env;
-  const config = await configOf(options, env);
+  const { config, sourceOf } = await configOf(options, env);
   const warn = warningsTo(options.onWarning);
   const clock = options.clock ?? systemClock;
   const given = options.journal;
   const journal = given !== undefined && isJournal(given) ? given : await openJournal(config.journal, env, clock);
+  const status = new StatusPage(config.statusPage, env);
   let metrics: Awaited<ReturnType<typeof startPlatformMetrics>> | undefined;
   let runtime: PipelineRuntime | undefined;
   try {
@@ -58,7 +65,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
       journal,
       clock,
       random: options.random ?? Math.random,
-      recorder: metrics.recorder,
+      recorder: status.recorderFor(metrics.recorder),
       observer: metrics.actors,
       limits: limitsOf(config),
       connect: async (pipelineId, journaled, signal) =>
@@ -67,26 +74,24 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
     });
     await recoverAll(runtime, journal, config.runtime.recoveryConcurrency, warn);
     metrics.ready();
-    return new Platform({
-      config,
-      journal,
-      runtime,
-      registry,
-      attachments,
-      tails: new EventTails(journal, clock, warn),
-      metrics,
-    });
+    const tails = new EventTails(journal, clock, warn);
+    const platform = new Platform({ config, journal, runtime, registry, attachments, tails, metrics, status });
+    const audit = options.onAudit ?? toStandardError;
+    const version = packageVersion();
+    const parts = { config, sourceOf, clock, version, journal, runtime, attachments, metrics, audit, warn };
+    await status.start(statusPortsOf(platform, parts));
+    return platform;
   } catch (error) {
-    await Promise.allSettled([runtime?.stopAll(0), metrics?.close()]);
+    await Promise.allSettled([status.close(), runtime?.stopAll(0), metrics?.close()]);
     await journal.close().catch(() => {});
     throw error;
   }
 }
 
 /** A journal that was given belongs to the platform from the call on, so it is closed here as well. */
-async function configOf(options: PlatformOptions, env: Environment): Promise<Config> {
+async function configOf(options: PlatformOptions, env: Environment) {
   try {
-    return await loadConfig({ options: settingsOf(options), env, file: options.configFile });
+    return await resolveConfig({ options: settingsOf(options), env, file: options.configFile });
   } catch (error) {
     if (options.journal !== undefined && isJournal(options.journal)) await options.journal.close().catch(() => {});
     throw error;
@@ -127,6 +132,10 @@ function warningsTo(onWarning: Warn = toProcess): Warn {
 
 function toProcess(message: string, error: unknown): void {
   process.emitWarning(redactText(`${message}: ${messageOf(error)}`), 'DataflowWarning');
+}
+
+function toStandardError(event: AuditEvent): void {
+  process.stderr.write(`${JSON.stringify(event)}\n`);
 }
 
 /** Recovers what the journal holds, some pipelines at a time; keys whose pipeline was removed are let go again. */

@@ -10,23 +10,38 @@ export interface Access {
   readonly challenges: readonly string[];
 }
 
+export interface AccessNames {
+  /** The setting that holds a secret, for messages. */
+  settingOf(secret: 'basic.username' | 'basic.password' | 'bearer.token'): string;
+  readonly realm: string;
+}
+
+const METRICS: AccessNames = { settingOf: (secret) => `metrics.prometheus.auth.${secret}`, realm: 'metrics' };
+
 /**
  * Resolves references in the secrets now; only digests are kept. Undefined: open to everyone.
  * @throws DATAFLOW_ERR_CONFIG_INVALID when a reference has no value or a secret is empty.
  */
-export function accessFor(auth: PrometheusConfig['auth'], env: Environment): Access | undefined {
+export function accessFor(
+  auth: PrometheusConfig['auth'],
+  env: Environment,
+  { settingOf, realm }: AccessNames = METRICS,
+): Access | undefined {
   const { basic, bearer } = auth ?? {};
   const expected: { readonly scheme: string; readonly digest: Buffer }[] = [];
   const challenges: string[] = [];
   if (basic !== undefined) {
-    const username = resolved(basic.username, 'basic.username', env);
-    const password = resolved(basic.password, 'basic.password', env);
+    const username = resolved(basic.username, settingOf('basic.username'), env);
+    const password = resolved(basic.password, settingOf('basic.password'), env);
     expected.push({ scheme: 'basic', digest: digest(Buffer.from(`${username}:${password}`)) });
-    challenges.push('Basic realm="metrics", charset="UTF-8"');
+    challenges.push(`Basic realm="${realm}", charset="UTF-8"`);
   }
   if (bearer !== undefined) {
-    expected.push({ scheme: 'bearer', digest: digest(Buffer.from(resolved(bearer.token, 'bearer.token', env))) });
-    challenges.push('Bearer realm="metrics"');
+    expected.push({
+      scheme: 'bearer',
+      digest: digest(Buffer.from(resolved(bearer.token, settingOf('bearer.token'), env))),
+    });
+    challenges.push(`Bearer realm="${realm}"`);
   }
   if (expected.length === 0) return undefined;
   return {
@@ -45,8 +60,7 @@ function digest(secret: Buffer): Buffer {
   return createHash('sha256').update(secret).digest();
 }
 
-function resolved(text: string, key: string, env: Environment): string {
-  const path = `metrics.prometheus.auth.${key}`;
+function resolved(text: string, path: string, env: Environment): string {
   let value = '';
   let got = 'an empty text';
   try {

@@ -13,11 +13,16 @@ export function histogramLabels(series: Series): string {
   return Object.hasOwn(series.attributes, 'le') ? labelText(series.attributes, true) : seriesLabels(series);
 }
 
+export function labelText(attributes: Attributes, reservesLe = false): string {
+  const labels = labelMap(attributes, reservesLe);
+  return flat([...labels].map(([name, value]) => `${name}="${escapeQuoted(value)}"`).join(','));
+}
+
 /**
  * Keys that become one label name share it, their values joined in the order of the keys. To Prometheus an empty value means
  * the same as no label, so it is left out: two series must not differ in that alone.
  */
-export function labelText(attributes: Attributes, reservesLe = false): string {
+export function labelMap(attributes: Attributes, reservesLe = false): Map<string, string> {
   const labels = new Map<string, string>();
   let clash = false;
   for (const [key, value] of Object.entries(attributes)) {
@@ -26,8 +31,7 @@ export function labelText(attributes: Attributes, reservesLe = false): string {
     clash ||= labels.has(name);
     labels.set(name, valueText(value));
   }
-  if (clash) return clashingLabelText(attributes, reservesLe);
-  return flat([...labels].map(([name, value]) => `${name}="${escapeQuoted(value)}"`).join(','));
+  return clash ? joinedLabels(attributes, reservesLe) : labels;
 }
 
 /**
@@ -38,15 +42,16 @@ export function flat(text: string): string {
   return text.length < 2 ? text : [text.slice(0, 1), text.slice(1)].join('');
 }
 
-function clashingLabelText(attributes: Attributes, reservesLe: boolean): string {
-  const joined: Record<string, string> = {};
+function joinedLabels(attributes: Attributes, reservesLe: boolean): Map<string, string> {
+  const labels = new Map<string, string>();
   for (const key of Object.keys(attributes).sort()) {
     const name = nameOf(key, reservesLe);
     const value = attributes[key];
     if (name === undefined || isNothing(value)) continue;
-    joined[name] = Object.hasOwn(joined, name) ? `${joined[name]};${valueText(value)}` : valueText(value);
+    const before = labels.get(name);
+    labels.set(name, before === undefined ? valueText(value) : `${before};${valueText(value)}`);
   }
-  return labelText(joined);
+  return labels;
 }
 
 function isNothing(value: Attributes[string] | null): value is undefined {

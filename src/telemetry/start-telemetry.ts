@@ -28,7 +28,7 @@ import { processWarning } from '../metrics/guard.ts';
 import { createInstrument } from '../metrics/instruments.ts';
 import { METER_NAME } from '../metrics/names.ts';
 import type { SeriesControl } from '../metrics/reporter.ts';
-import type { Scrape } from './engine/family.ts';
+import type { MetricFamily, Scrape } from './engine/family.ts';
 import { MetricsEngine } from './engine/metrics-engine.ts';
 import { withEngine } from './engine/reader.ts';
 import { startEventLoopMetrics } from './event-loop-metrics.ts';
@@ -69,6 +69,8 @@ export interface Telemetry {
   collect(): Promise<ResourceMetrics>;
   /** The same for a writer that works in slices: our own families are walked lazily. Same errors. */
   scrape(): Promise<Scrape>;
+  /** The instruments of our own scopes as they stand, without a collection: observable ones are as of the last one. */
+  families(): Iterable<MetricFamily>;
   /** Flushes push exporters once and releases everything. Idempotent. */
   shutdown(): Promise<void>;
 }
@@ -95,6 +97,7 @@ function disabledTelemetry(): Telemetry {
     ready: Promise.resolve(),
     collect: async () => NOTHING_COLLECTED.resourceMetrics,
     scrape: async () => ({ ...NOTHING_COLLECTED.resourceMetrics, families: [] }),
+    families: () => [],
     shutdown: async () => {},
   };
 }
@@ -110,6 +113,7 @@ function hostTelemetry(config: TelemetryConfig, meterProvider: MeterProviderApi)
     ready: Promise.resolve(),
     collect: refuse,
     scrape: refuse,
+    families: () => [],
     shutdown: async () => stop(),
   };
 }
@@ -197,6 +201,7 @@ function ownTelemetry(options: TelemetryOptions): Telemetry {
     ready,
     collect: () => unlessClosed(collect),
     scrape: () => unlessClosed(scrape),
+    families: () => engine.families(),
     shutdown() {
       closed ??= (async () => {
         await ready;

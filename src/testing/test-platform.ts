@@ -25,6 +25,7 @@ export async function startTestPlatform(options: PlatformOptions = {}): Promise<
     configFile: false,
     clock,
     random: () => 0.5,
+    statusPage: { enabled: false },
     ...others,
     metrics: {
       host: { groups: [] },

@@ -18,6 +18,7 @@ async function serving(prometheus: object = {}): Promise<URL> {
     env: {},
     configFile: false,
     journal: { kind: 'memory' },
+    statusPage: { enabled: false },
     metrics: { prometheus: { host: '127.0.0.1', port: 0, ...prometheus } },
   });
   started.push(platform);

@@ -109,7 +109,7 @@ describe('signals', () => {
     // Nobody reads its output, so that the batch in progress cannot end.
     const child = spawn(process.execPath, [MAIN, 'run', 'p.yaml'], {
       cwd,
-      env: { ...process.env, KAMON_PROMETHEUS_PORT: '0' },
+      env: { ...process.env, KAMON_PROMETHEUS_PORT: '0', DATAFLOW_STATUS_PAGE_PORT: '0' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     children.push(child);
@@ -177,7 +177,8 @@ test('records on the standard output stay alone there', async () => {
 test('a terminal gets lines that are redrawn, and colours of nobody', async () => {
   const cwd = await folderWith({ 'in.ndjson': lines(0, 100), 'p.yaml': pipeline({ pollIntervalMs: 60 }) });
   const command = `stty cols 60; "${process.execPath}" "${MAIN}" run p.yaml`;
-  const env: Record<string, string> = { PATH: process.env.PATH ?? '', TERM: 'xterm', KAMON_PROMETHEUS_PORT: '0' };
+  const ports = { KAMON_PROMETHEUS_PORT: '0', DATAFLOW_STATUS_PAGE_PORT: '0' };
+  const env: Record<string, string> = { PATH: process.env.PATH ?? '', TERM: 'xterm', ...ports };
   const text = execFileSync('bash', ['-c', 'script -qec "$0" /dev/null', command], { cwd, env, encoding: 'utf8' });
   const shown = text.replaceAll('\u001b', 'ESC');
   expect(shown).toMatch(/ESC\[1AESC\[2Kone {2}running .*█+░+ +\d+ %/);
@@ -212,7 +213,7 @@ describe('a full disk', () => {
       rm small/ballast; wait $pid; echo "code $?"
       "${process.execPath}" "${MAIN}" -j small/data list --json
       cat first.log`;
-      const env = { ...process.env, KAMON_PROMETHEUS_PORT: '0' };
+      const env = { ...process.env, KAMON_PROMETHEUS_PORT: '0', DATAFLOW_STATUS_PAGE_PORT: '0' };
       const shell = spawn('bash', ['-c', 'exec unshare --mount --pid --fork --kill-child bash -c "$0"', script], {
         cwd,
         env,

@@ -67,6 +67,7 @@ beforeAll(async () => {
     configFile: false,
     journal: { kind: 'memory' },
     metrics: { prometheus: { host: '127.0.0.1', port: 0 } },
+    statusPage: { enabled: false },
   });
   metricsUrl = platform.metricsUrl ?? '';
   const pipeline = await platform.spawnPipeline({

@@ -29,9 +29,10 @@ const env: NodeJS.ProcessEnv = {
     Object.entries(process.env).filter(([name]) => !/^(KAMON|OTEL|DATAFLOW|NODE_|npm_)/.test(name)),
   ),
   KAMON_PROMETHEUS_PORT: '0',
+  DATAFLOW_STATUS_PAGE_PORT: '0',
 };
 
-/** A copy of the working tree: what `git clone` and `npm ci` would have made. */
+/** A copy of what the image is built from, so that this shows it to be enough, with what `npm ci` would have made. */
 let tree: string;
 
 const execute = promisify(execFile);
@@ -44,7 +45,9 @@ beforeAll(async () => {
   database = await startPostgres();
   env.DATABASE_URL = database.url();
   tree = await mkdtemp(join(tmpdir(), 'dataflow-readme-'));
-  for (const name of ['src', 'config', 'scripts', 'package.json', 'tsconfig.json', 'tsconfig.build.json']) {
+  const dockerfile = await readFile(join(ROOT, 'Dockerfile'), 'utf8');
+  const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.*) \S+$/gm)].flatMap(([, names]) => names!.split(' '));
+  for (const name of copied) {
     await cp(join(ROOT, name), join(tree, name), { recursive: true });
   }
   await symlink(join(ROOT, 'node_modules'), join(tree, 'node_modules'));

@@ -22,6 +22,7 @@ async function start(actors: ActorOptions = {}, more: Partial<PlatformOptions> =
     journal: { kind: 'memory' },
     configFile: false,
     env: {},
+    statusPage: { enabled: false },
     metrics: {
       service: 'shop',
       prometheus: { host: '127.0.0.1', port: 0 },
@@ -139,6 +140,7 @@ describe('nothing is observed', () => {
       journal: { kind: 'memory' },
       configFile: false,
       env: {},
+      statusPage: { enabled: false },
       metrics: { prometheus: { enabled: false }, host: { groups: [] }, ...metrics },
     });
     expect(platform.metrics.actors).toBeUndefined();

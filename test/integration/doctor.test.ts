@@ -10,6 +10,7 @@ async function start(prometheus: object = {}): Promise<Platform> {
     env: {},
     configFile: false,
     journal: { kind: 'memory' },
+    statusPage: { enabled: false },
     metrics: { prometheus: { host: '127.0.0.1', port: 0, ...prometheus } },
   });
   const pipeline = await platform.spawnPipeline({ id: 'one', name: 'one', sink: { write: () => {} } });
@@ -41,6 +42,7 @@ test('a platform without a pipeline is in order', async () => {
     env: {},
     configFile: false,
     journal: { kind: 'memory' },
+    statusPage: { enabled: false },
     metrics: { prometheus: { host: '127.0.0.1', port: 0 } },
   });
   try {

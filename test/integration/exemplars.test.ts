@@ -15,6 +15,7 @@ beforeEach(async () => {
     env: {},
     configFile: false,
     journal: { kind: 'memory' },
+    statusPage: { enabled: false },
     metrics: {
       prometheus: { host: '127.0.0.1', port: 0 },
       host: { groups: [] },

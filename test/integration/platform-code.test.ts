@@ -155,6 +155,7 @@ describe('after a restart', () => {
     journal: { kind: 'embedded', path },
     env: {},
     configFile: false,
+    statusPage: { enabled: false },
     metrics: { prometheus: { enabled: false }, host: { groups: [] } },
   });
 

@@ -11,7 +11,12 @@ import { startTestPlatform } from '../../src/testing/test-platform.ts';
 import { folderWith } from '../support/folder.ts';
 
 const INDEX = new URL('../../dist/index.js', import.meta.url).href;
-const QUIET = { env: {}, configFile: false as const, journal: { kind: 'memory' as const } };
+const QUIET = {
+  env: {},
+  configFile: false as const,
+  journal: { kind: 'memory' as const },
+  statusPage: { enabled: false },
+};
 const NULL = { type: 'null', connectionString: 'none' };
 
 /** Runs a module in a process of its own; it prints one line of JSON. */
@@ -108,6 +113,12 @@ describe('a start that fails releases everything', () => {
     ['an unknown setting', `{ runtime: { mailbox: 1 } }`, 'DATAFLOW_ERR_CONFIG_INVALID'],
     ['a missing file', `{ configFile: 'nope.yaml' }`, 'DATAFLOW_ERR_CONFIG_UNREADABLE'],
     ['a busy port', `{ metrics: { prometheus: { port: taken } } }`, 'DATAFLOW_ERR_SERVER_PORT_IN_USE'],
+    [
+      'a busy port of the status page',
+      `{ statusPage: { port: taken, retryOnRandomPort: false } }`,
+      'DATAFLOW_ERR_SERVER_PORT_IN_USE',
+    ],
+    ['a status page for everybody', `{ statusPage: { host: '0.0.0.0' } }`, 'DATAFLOW_ERR_CONFIG_INVALID'],
     ['a journal in use', `{ journal: { path: './held' } }`, 'DATAFLOW_ERR_JOURNAL_LOCKED'],
     ['a registration that throws', `{ register() { throw Object.assign(new Error('x'), { code: 'MINE' }); } }`, 'MINE'],
   ])('%s', async (_name, options, code) => {
@@ -120,7 +131,7 @@ describe('a start that fails releases everything', () => {
       const held = await openEmbeddedJournal({ path: './held' });
       const before = process.getActiveResourcesInfo().sort();
       let code;
-      try { await startPlatform({ journal: { path: './data' }, metrics: { prometheus: { port: 0 } }, ...${options} }); }
+      try { await startPlatform({ journal: { path: './data' }, metrics: { prometheus: { port: 0 } }, statusPage: { port: 0 }, ...${options} }); }
       catch (error) { code = error.code; }
       await new Promise((resolve) => setTimeout(resolve, 50));
       const after = process.getActiveResourcesInfo().sort();
@@ -173,7 +184,7 @@ describe('metrics', () => {
   test('that are off leave no port, no timer and no series, and the process ends by itself', async () => {
     const result = await inChild(`
       import { startPlatform } from ${JSON.stringify(INDEX)};
-      const platform = await startPlatform({ journal: { kind: 'memory' }, metrics: { enabled: false } });
+      const platform = await startPlatform({ journal: { kind: 'memory' }, metrics: { enabled: false }, statusPage: { enabled: false } });
       const pipeline = await platform.spawnPipeline({ id: 'one', name: 'one', source: [1, 2], sink: { write() {} } });
       await pipeline.start(); await pipeline.completion();
       await new Promise(setImmediate);
@@ -219,21 +230,22 @@ test('CommonJS can require the package, and nothing is left after a shutdown', a
     `
     const { startPlatform, DataflowError, MetricsReporter } = require(${path});
     (async () => {
-      const platform = await startPlatform({ metrics: { prometheus: { port: 0 } } });
+      const platform = await startPlatform({ metrics: { prometheus: { port: 0 } }, statusPage: { port: 0 } });
       const scraped = (await fetch(platform.metricsUrl)).status;
+      const health = (await fetch(platform.statusUrl + 'health')).status;
       await platform.shutdown();
-      console.log(JSON.stringify({ scraped, names: [typeof DataflowError, typeof MetricsReporter.init] }));
+      console.log(JSON.stringify({ scraped, health, names: [typeof DataflowError, typeof MetricsReporter.init] }));
     })();
   `,
     'child.cjs',
   );
-  expect(result).toEqual({ scraped: 200, names: ['function', 'function'] });
+  expect(result).toEqual({ scraped: 200, health: 200, names: ['function', 'function'] });
 });
 
 test('a thousand pipelines start, run, recover and shut down', async () => {
   const result = await inChild(`
     import { startPlatform } from ${JSON.stringify(INDEX)};
-    const options = { metrics: { prometheus: { enabled: false }, host: { groups: [] } } };
+    const options = { metrics: { prometheus: { enabled: false }, host: { groups: [] } }, statusPage: { port: 0 } };
     const spec = (n) => ({ id: 'pipeline-' + n, source: [1, 2, 3], sink: { write() {} } });
     const ids = Array.from({ length: 1000 }, (_, n) => n);
     const first = await startPlatform(options);
@@ -264,7 +276,7 @@ test('memory does not grow with the size of a file', async () => {
         if (!file.write(line.repeat(1000))) await once(file, 'drain');
       }
       file.end(); await once(file, 'close');
-      const platform = await startPlatform({ metrics: { enabled: false } });
+      const platform = await startPlatform({ metrics: { enabled: false }, statusPage: { enabled: false } });
       const pipeline = await platform.spawnPipeline({
         id: 'big',
         name: 'big',

@@ -50,7 +50,7 @@ describe('metrics.enabled', () => {
     const { startPlatform } = await import('dist:index.js');
     isCounting = true;
     const platform = await startPlatform({
-      env: {}, configFile: false, journal: { kind: 'memory' },
+      env: {}, configFile: false, journal: { kind: 'memory' }, statusPage: { enabled: false },
       metrics: { enabled: ${enabled}, prometheus: { port: 0 }, otlp: { endpoint: 'http://127.0.0.1:1' }, tickInterval: 60000 },
     });
     isCounting = false;

@@ -1,11 +1,13 @@
 import { expect, test } from '@jest/globals';
 import { MetricsReporter, startPlatform } from '../../src/index.ts';
 
+const QUIET = { configFile: false as const, journal: { kind: 'memory' as const }, statusPage: { enabled: false } };
+
 test.each([{ OTEL_SDK_DISABLED: 'true' }, { KAMON_ENABLED: 'No' }])(
   '%p takes the telemetry away and nothing else',
   async (off) => {
     const env = { ...off, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1', KAMON_PROMETHEUS_PORT: '0' };
-    const platform = await startPlatform({ env, configFile: false, journal: { kind: 'memory' } });
+    const platform = await startPlatform({ env, ...QUIET });
     try {
       expect(platform.config.metrics.enabled).toBe(false);
       expect(platform.metricsUrl).toBeUndefined();
@@ -32,7 +34,7 @@ test.each([{ OTEL_SDK_DISABLED: 'true' }, { KAMON_ENABLED: 'No' }])(
 
 test('where both are said, the documented variable wins', async () => {
   const env = { OTEL_SDK_DISABLED: 'true', KAMON_ENABLED: 'yes', KAMON_PROMETHEUS_PORT: '0' };
-  const platform = await startPlatform({ env, configFile: false, journal: { kind: 'memory' } });
+  const platform = await startPlatform({ env, ...QUIET });
   try {
     expect((await fetch(platform.metricsUrl!, { headers: { connection: 'close' } })).status).toBe(200);
   } finally {

@@ -110,7 +110,13 @@ describe('dataflow slo generate', () => {
 
 test('a platform keeps the objectives, and tells a specification with others from its own', async () => {
   const path = join(await folderWith(), 'data');
-  const options = { journal: { path }, metrics: { enabled: false }, configFile: false, env: {} } as const;
+  const options = {
+    journal: { path },
+    metrics: { enabled: false },
+    statusPage: { enabled: false },
+    configFile: false,
+    env: {},
+  } as const;
   const spec: PipelineSpec = {
     id: 'orders',
     sink: { type: 'null', connectionString: 'null' },

@@ -29,7 +29,7 @@ export interface CommandOptions {
 /** The environment of a command: this process's own without what would configure the product. */
 function environment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !/^(KAMON|OTEL|DATAFLOW|NODE_OPTIONS)/.test(name));
-  return { ...Object.fromEntries(kept), KAMON_PROMETHEUS_PORT: '0', ...extra };
+  return { ...Object.fromEntries(kept), KAMON_PROMETHEUS_PORT: '0', DATAFLOW_STATUS_PAGE_PORT: '0', ...extra };
 }
 
 export function startCommand(args: readonly string[], { cwd, env, node = process.execPath }: CommandOptions): Started {

@@ -56,7 +56,7 @@ describe('defaults', () => {
         shutdownTimeoutMs: 30_000,
         recoveryConcurrency: 16,
       },
-      statusPage: { enabled: true, host: '127.0.0.1', port: 5266 },
+      statusPage: { enabled: true, host: '127.0.0.1', port: 5266, retryOnRandomPort: true, publicRead: false },
     });
     const isFrozen = (value: unknown): boolean =>
       typeof value !== 'object' || value === null || (Object.isFrozen(value) && Object.values(value).every(isFrozen));
@@ -120,6 +120,9 @@ describe('environment', () => {
     OTEL_EXPORTER_PROMETHEUS_PORT: ['1234', 1234],
     OTEL_RESOURCE_ATTRIBUTES: ['a=b', { a: 'b' }],
     KAMON_STATUS_PAGE_ENABLED: ['no', false],
+    DATAFLOW_STATUS_PAGE_HOST: ['::1', '::1'],
+    DATAFLOW_STATUS_PAGE_PORT: ['0', 0],
+    DATAFLOW_STATUS_PAGE_TOKEN: ['t', 't'],
     OTEL_METRICS_EXPORTER: ['prometheus,otlp', true],
     OTEL_EXPORTER_OTLP_METRICS_PROTOCOL: ['grpc', 'grpc'],
     OTEL_EXPORTER_OTLP_PROTOCOL: ['grpc', 'grpc'],
@@ -366,7 +369,7 @@ describe('secrets', () => {
 describe('description', () => {
   test('has a row for every setting that is read, with its default as it may be written', async () => {
     const rows = describeConfig();
-    expect(rows.map(({ key }) => key)).toEqual(SETTINGS.filter(({ reserved }) => !reserved).map(({ key }) => key));
+    expect(rows.map(({ key }) => key)).toEqual(SETTINGS.map(({ key }) => key));
     expect(rows.find(({ key }) => key === 'metrics.prometheus.port')).toEqual({
       key: 'metrics.prometheus.port',
       env: 'KAMON_PROMETHEUS_PORT, OTEL_EXPORTER_PROMETHEUS_PORT',

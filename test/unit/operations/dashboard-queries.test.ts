@@ -110,6 +110,7 @@ test('the series of the host metrics are those that a process exposes', async ()
   await using platform = await startPlatform({
     journal: { kind: 'memory' },
     metrics: { prometheus: { host: '127.0.0.1', port: 0 } },
+    statusPage: { enabled: false },
   });
   const families = parsePrometheus(await (await fetch(platform.metricsUrl!)).text());
   for (const { series: name, kind, attributes } of Object.values(HOST_SERIES)) {

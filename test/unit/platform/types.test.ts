@@ -24,6 +24,7 @@ test('the example of the product', async () => {
   const platform = await startPlatform({
     journal: { kind: 'embedded', path: join(folder, 'data') },
     metrics: { prometheus: { port: 0 } },
+    statusPage: { enabled: false },
     configFile: false,
     env: {},
   });
@@ -72,6 +73,7 @@ test('parts from code need no casts', async () => {
   await using platform = await startPlatform({
     journal: { kind: 'memory' },
     metrics: { enabled: false },
+    statusPage: { enabled: false },
     configFile: false,
     env: {},
   });

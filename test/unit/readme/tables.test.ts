@@ -109,7 +109,7 @@ describe('every name that the text uses exists', () => {
 
   test('settings', () => {
     const keys = rowsOf(expected.get('configuration')!.trim()).map(([cell]) => cell!.replaceAll('`', ''));
-    const groups = ['journal', 'metrics', 'runtime'];
+    const groups = ['journal', 'metrics', 'runtime', 'statusPage'];
     const pattern = new RegExp(`\`((?:${groups.join('|')})(?:\\.\\w+)+)(?:: \\w+)?\``, 'g');
     // The one name of that form that is a file's.
     const named = [...readme.matchAll(pattern)].map(([, key]) => key!).filter((key) => key !== 'journal.db');
