@@ -84,6 +84,14 @@ export const ERRORS = {
     disposition: 'stop',
     meaning: 'A journal was given a key, sequence number, event or snapshot that it cannot hold.',
   },
+  DATAFLOW_ERR_JOURNAL_FENCED: {
+    disposition: 'stop',
+    meaning: 'Another process has the lease of the key, or this one let it go; nothing was written.',
+  },
+  DATAFLOW_ERR_JOURNAL_DRIVER_MISSING: {
+    disposition: 'fatal',
+    meaning: 'The package that the journal needs is not installed.',
+  },
   DATAFLOW_ERR_IMPORT_INVALID: {
     disposition: 'stop',
     meaning: 'A line to be imported into a journal is not one that an export writes.',

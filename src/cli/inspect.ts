@@ -4,7 +4,7 @@
 import { redact } from '../config/redact.ts';
 import type { PipelineState } from '../domain/state.ts';
 import { DataflowError } from '../errors.ts';
-import { openEmbeddedJournalReadOnly } from '../journals/embedded/open.ts';
+import { openJournalReadOnly } from '../platform/open-journal.ts';
 import type { Journal } from '../runtime/journal.ts';
 import { readState } from '../runtime/read-state.ts';
 import type { GlobalOptions } from './global-options.ts';
@@ -92,7 +92,7 @@ async function withJournal(globals: GlobalOptions, work: (journal: Journal) => P
       'a memory journal ends with its process: there is nothing to look at',
     );
   }
-  const journal = await openEmbeddedJournalReadOnly({ path: config.journal.path });
+  const journal = await openJournalReadOnly(config.journal, process.env);
   try {
     await work(journal);
   } finally {

@@ -22,10 +22,15 @@ export interface StatusPageConfig {
 }
 
 export interface JournalConfig {
-  readonly kind: 'embedded' | 'memory';
+  readonly kind: 'embedded' | 'memory' | 'postgres';
   readonly path: string;
   readonly durability: 'full' | 'relaxed';
   readonly maxBytes?: number;
+  /** A secret; `${NAME}` in it is replaced when the journal is opened. */
+  readonly url?: string;
+  readonly schema: string;
+  readonly maxReadConnections: number;
+  readonly statementTimeoutMs: number;
 }
 
 export interface RuntimeConfig {
@@ -40,7 +45,10 @@ export interface RuntimeConfig {
 
 /** What a user may pass in code: the same keys as in the file, all optional. */
 export interface ConfigOptions {
-  readonly journal?: Partial<JournalConfig>;
+  readonly journal?: Partial<Omit<JournalConfig, 'statementTimeoutMs'>> & {
+    /** ms, or a text such as `30s`. */
+    readonly statementTimeout?: number | string;
+  };
   readonly metrics?: Omit<TelemetryOverrides, 'tickIntervalMs' | 'otlp'> & {
     /** ms, or a text such as `10s`. */
     readonly tickInterval?: number | string;

@@ -89,7 +89,8 @@ export function metricsConfigOf(
 /** The configuration, unless there is a problem in it; bad values have left no value behind. */
 function complete(config: Config, problems: readonly Problem[]): Config {
   const isSaid = ({ path }: Problem): boolean => problems.some((problem) => problem.path === path);
-  const all = [...problems, ...missingHalves(config).filter((half) => !isSaid(half))];
+  const missing = [...missingHalves(config), ...missingUrl(config)];
+  const all = [...problems, ...missing.filter((problem) => !isSaid(problem))];
   if (all.length > 0) throw invalid(all);
   return config;
 }
@@ -111,6 +112,11 @@ function missingHalves(config: Config): Problem[] {
           got: 'nothing',
         }));
   });
+}
+
+function missingUrl({ journal }: Config): Problem[] {
+  if (journal?.kind !== 'postgres' || journal.url !== undefined) return [];
+  return [{ path: 'journal.url', expected: 'the URL of a database, since journal.kind is postgres', got: 'nothing' }];
 }
 
 /** The rows of the documented table, with the value in force when a configuration is given. */

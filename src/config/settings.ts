@@ -47,9 +47,9 @@ function setting(
 export const SETTINGS: readonly Setting[] = [
   setting(
     'journal.kind',
-    choice('embedded', 'memory'),
+    choice('embedded', 'memory', 'postgres'),
     'embedded',
-    'Where events are kept: `embedded` is SQLite in a directory; `memory` forgets everything when the process ends.',
+    'Where events are kept: `embedded` is SQLite in a directory; `postgres` is a database; `memory` forgets everything when the process ends.',
     ['DATAFLOW_JOURNAL_KIND'],
   ),
   setting('journal.path', text, './data', 'Directory of the embedded journal, relative to the working directory.', [
@@ -66,6 +66,26 @@ export const SETTINGS: readonly Setting[] = [
     integer(1_048_576, Number.MAX_SAFE_INTEGER),
     undefined,
     'Size in bytes above which the journal refuses appends as if the disk were full.',
+  ),
+  setting(
+    'journal.url',
+    secret,
+    undefined,
+    'postgres://user:password@host:5432/database of the PostgreSQL journal, best as a reference to a variable.',
+    ['DATAFLOW_JOURNAL_URL'],
+  ),
+  setting('journal.schema', text, 'dataflow', 'Schema that holds the tables of the PostgreSQL journal.'),
+  setting(
+    'journal.maxReadConnections',
+    integer(1, 1_000),
+    4,
+    'Connections of the PostgreSQL journal for reading; one more is for writing.',
+  ),
+  setting(
+    'journal.statementTimeout',
+    duration,
+    30_000,
+    'How long the server may work on one statement of the PostgreSQL journal.',
   ),
 
   setting('metrics.enabled', boolean, METRICS.enabled, 'false: no provider, no server, no timers.', [

@@ -1,12 +1,10 @@
 import type { MeterProvider } from '@opentelemetry/api';
-import type { Config, ConfigOptions, JournalConfig } from '../config/config.ts';
+import type { Config, ConfigOptions } from '../config/config.ts';
 import { resolveConfig } from '../config/load-config.ts';
 import type { Environment } from '../connectors/environment.ts';
 import type { ConnectorRegistry } from '../connectors/registry.ts';
 import { redactText } from '../domain/secrets.ts';
 import { messageOf } from '../errors.ts';
-import { openEmbeddedJournal } from '../journals/embedded/open.ts';
-import { createMemoryJournal } from '../journals/memory.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import type { Journal } from '../runtime/journal.ts';
 import { PipelineRuntime } from '../runtime/runtime.ts';
@@ -14,6 +12,7 @@ import type { AuditEvent } from '../server/status/ports.ts';
 import { Attachments } from './attachments.ts';
 import { connectorsOf, createPlatformRegistry } from './connect.ts';
 import { EventTails } from './event-tails.ts';
+import { openJournal } from './open-journal.ts';
 import { packageVersion } from './package-version.ts';
 import { Platform } from './platform.ts';
 import { startPlatformMetrics } from './platform-metrics.ts';
@@ -23,7 +22,7 @@ import { statusPortsOf } from './status-ports.ts';
 /** Every setting of the configuration file may be given here too, and wins over it. */
 export interface PlatformOptions extends Omit<ConfigOptions, 'journal'> {
   /** Settings, or a journal of your own, which the platform then closes. */
-  readonly journal?: Partial<JournalConfig> | Journal;
+  readonly journal?: NonNullable<ConfigOptions['journal']> | Journal;
   /** Must exist; default: DATAFLOW_CONFIG, config/dataflow.yaml, dataflow.yaml, whichever is there first. False: none. */
   readonly configFile?: string | false;
   /** Default: process.env. */
@@ -52,7 +51,8 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
   const { config, sourceOf } = await configOf(options, env);
   const warn = warningsTo(options.onWarning);
   const clock = options.clock ?? systemClock;
-  const journal = await openJournal(config, options.journal);
+  const given = options.journal;
+  const journal = given !== undefined && isJournal(given) ? given : await openJournal(config.journal, env, clock);
   const status = new StatusPage(config.statusPage, env);
   let metrics: Awaited<ReturnType<typeof startPlatformMetrics>> | undefined;
   let runtime: PipelineRuntime | undefined;
@@ -110,13 +110,6 @@ function settingsOf(options: PlatformOptions): ConfigOptions {
 
 function isJournal(value: object): value is Journal {
   return 'append' in value && typeof value.append === 'function';
-}
-
-async function openJournal(config: Config, given: PlatformOptions['journal']): Promise<Journal> {
-  if (given !== undefined && isJournal(given)) return given;
-  const { kind, path, durability, maxBytes } = config.journal;
-  if (kind === 'memory') return createMemoryJournal();
-  return openEmbeddedJournal({ path, durability, ...(maxBytes !== undefined && { maxBytes }) });
 }
 
 function limitsOf({ runtime }: Config) {

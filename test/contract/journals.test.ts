@@ -1,10 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { openEmbeddedJournal } from '../../src/journals/embedded/open.ts';
 import { createMemoryJournal } from '../../src/journals/memory.ts';
+import { openPostgresJournal } from '../../src/journals/postgres/open.ts';
 import { JOURNAL_CONTRACT_CASES, journalContract } from '../../src/testing/journal-contract.ts';
+import { newSchema, type PostgresServer, startPostgres } from '../support/postgres.ts';
 
 journalContract({ name: 'memory', create: createMemoryJournal, describe, test });
 
@@ -22,6 +24,26 @@ for (const durability of ['full', 'relaxed'] as const) {
     test,
   });
 }
+
+describe('on a server', () => {
+  let server: PostgresServer;
+  beforeAll(async () => {
+    server = await startPostgres();
+  });
+  afterAll(() => server.stop());
+
+  let schema = '';
+  journalContract({
+    name: 'postgres',
+    create() {
+      schema = newSchema();
+      return openPostgresJournal({ url: server.url(), schema });
+    },
+    reopen: () => openPostgresJournal({ url: server.url(), schema }),
+    describe,
+    test,
+  });
+});
 
 describe('the suite itself', () => {
   const titles: string[] = [];

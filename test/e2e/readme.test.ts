@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { ROOT } from '../support/command-line.ts';
+import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 import { type Family, parsePrometheus, sampleValue } from '../support/prometheus-parser.ts';
 import { missing } from '../support/prometheus-server.ts';
 import { codeBlocks, readReadme, rowsOf, tableUnder } from '../support/readme.ts';
@@ -37,7 +38,12 @@ let tree: string;
 const execute = promisify(execFile);
 const run = (file: string, args: readonly string[]) => execute(file, args, { cwd: tree, env });
 
+/** What the examples find under DATABASE_URL. */
+let database: PostgresServer;
+
 beforeAll(async () => {
+  database = await startPostgres();
+  env.DATABASE_URL = database.url();
   tree = await mkdtemp(join(tmpdir(), 'dataflow-readme-'));
   const dockerfile = await readFile(join(ROOT, 'Dockerfile'), 'utf8');
   const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.*) \S+$/gm)].flatMap(([, names]) => names!.split(' '));
@@ -51,7 +57,10 @@ beforeAll(async () => {
   await start();
 }, 120_000);
 
-afterAll(() => rm(tree, { recursive: true, force: true }));
+afterAll(async () => {
+  await database.stop();
+  await rm(tree, { recursive: true, force: true });
+});
 
 let output: string;
 let scraped: string;
@@ -241,11 +250,11 @@ describe('commands', () => {
 describe('YAML', () => {
   test('each block is pipelines, settings or a Prometheus configuration', () => {
     const kinds = samples.map(({ value }) => Object.keys(value).join());
-    expect([...new Set(kinds)].sort()).toEqual(['metrics', 'pipelines', 'scrape_configs']);
-    expect(kinds.filter((kind) => kind !== 'metrics')).toHaveLength(2);
+    expect([...new Set(kinds)].sort()).toEqual(['journal', 'metrics', 'pipelines', 'scrape_configs']);
+    expect(kinds.filter((kind) => kind !== 'metrics' && kind !== 'journal')).toHaveLength(2);
   });
 
-  test.each(samples.filter(({ value }) => value.metrics !== undefined))(
+  test.each(samples.filter(({ value }) => value.metrics !== undefined || value.journal !== undefined))(
     'the settings at line $line are valid',
     async ({ code }) => {
       await writeFile(join(tree, 'settings.yaml'), code);

@@ -38,7 +38,14 @@ describe('defaults', () => {
     const config = await load();
     expect(config).toEqual({
       file: null,
-      journal: { kind: 'embedded', path: './data', durability: 'full' },
+      journal: {
+        kind: 'embedded',
+        path: './data',
+        durability: 'full',
+        schema: 'dataflow',
+        maxReadConnections: 4,
+        statementTimeoutMs: 30_000,
+      },
       metrics: DEFAULT_TELEMETRY_CONFIG,
       runtime: {
         mailboxLimit: 1_000,
@@ -103,6 +110,7 @@ describe('environment', () => {
   const examples: Record<string, [text: string, value: unknown]> = {
     DATAFLOW_JOURNAL_KIND: ['memory', 'memory'],
     DATAFLOW_JOURNAL_PATH: ['/srv/j', '/srv/j'],
+    DATAFLOW_JOURNAL_URL: ['postgres://h/d', 'postgres://h/d'],
     KAMON_ENABLED: ['No', false],
     OTEL_SDK_DISABLED: ['true', false],
     KAMON_SERVICE_NAME: ['s', 's'],
@@ -248,7 +256,7 @@ describe('file', () => {
         line: 3,
         column: 3,
       },
-      { path: 'journal.kind', expected: 'embedded or memory', got: '"oracle"', file, line: 2, column: 3 },
+      { path: 'journal.kind', expected: 'embedded or memory or postgres', got: '"oracle"', file, line: 2, column: 3 },
       {
         path: 'metrics.service',
         expected: 'variables that are set',
@@ -382,5 +390,21 @@ describe('description', () => {
     const rows = describeConfig(await load({ options: { metrics: { tickInterval: '2s' } } }));
     expect(rows.find(({ key }) => key === 'metrics.tickInterval')!.value).toBe(2_000);
     expect(rows.find(({ key }) => key === 'journal.path')!.value).toBe('./data');
+  });
+});
+
+describe('the URL of a PostgreSQL journal', () => {
+  test('is required where that journal is wanted, and said together with every other problem', async () => {
+    const error = await failure({ options: { journal: { kind: 'postgres' }, runtime: { mailboxLimit: 0 } } });
+    expect(error.problems.map(({ path }) => path)).toEqual(['runtime.mailboxLimit', 'journal.url']);
+  });
+
+  test('stays a reference, and a literal one is never shown', async () => {
+    await write('dataflow.yaml', `journal: { kind: postgres, url: "postgres://u:\${PASSWORD}@h/d" }`);
+    const config = await load({ env: { PASSWORD: 'hunter2' } });
+    expect(config.journal.url).toBe(`postgres://u:\${PASSWORD}@h/d`);
+    const literal = await load({ env: { DATAFLOW_JOURNAL_URL: 'postgres://u:hunter2@h/d', PASSWORD: 'x' } });
+    const row = describeConfig(literal).find(({ key }) => key === 'journal.url');
+    expect(row?.value).toBe('***');
   });
 });

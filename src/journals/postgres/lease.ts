@@ -1,0 +1,29 @@
+/** The right to write a key, of one owner at a time. */
+export interface Lease {
+  readonly key: string;
+  readonly owner: string;
+  /** Grows with every acquisition of the key: what an older one still writes is refused. Pass it to sinks to fence with. */
+  readonly epoch: number;
+  /** ms since the epoch by the database's clock, which alone decides; do not compare it with this machine's. */
+  readonly expiresAt: number;
+  /** By the database's clock, when it was read. An expired lease still writes until another owner acquires it. */
+  readonly isExpired: boolean;
+}
+
+/**
+ * Leases of keys, for processes that share a journal. Owner names are unique among processes. Calls reject with
+ * DATAFLOW_ERR_JOURNAL_APPEND_FAILED when the server stays away.
+ */
+export interface Leases {
+  /**
+   * Those of the keys that were free, expired or the owner's own, each with a new epoch; the others are left out. Waits
+   * for an append in progress, so what is read afterwards is all that older epochs have written.
+   */
+  acquire(keys: readonly string[], owner: string, ttlMs: number): Promise<readonly Lease[]>;
+  /** Prolongs what this journal holds; what is left out was lost, and appends to it are refused from now on. */
+  renew(keys: readonly string[], owner: string, ttlMs: number): Promise<readonly Lease[]>;
+  /** Lets go, for another owner to acquire at once; appends to these keys are refused until they are acquired again. */
+  release(keys: readonly string[], owner: string): Promise<void>;
+  /** Every lease that has an owner, expired ones included. */
+  list(): Promise<readonly Lease[]>;
+}
