@@ -47,7 +47,7 @@ describe('a bad specification is refused with every problem, and nothing runs', 
     for (const line of [
       /bad-config.yaml:2:\d+: metrics.prometheus.prt: expected .*did you mean port/,
       /bad-config.yaml:2:\d+: metrics.prometheus.port: expected an integer from 0 to 65535, got "abc"/,
-      /bad-config.yaml:3:\d+: journal.kind: expected embedded or memory, got "disk"/,
+      /bad-config.yaml:3:\d+: journal.kind: expected embedded or memory or postgres, got "disk"/,
       /bad.yaml:3:5: pipelines.0.nome: expected .*did you mean name/,
       /bad.yaml:4:\d+: pipelines.0.source.batchSize: expected an integer of at least 1, got "2"/,
       /bad.yaml:4:\d+: pipelines.0.source.options.format: expected .*got "xls"/,
