@@ -88,6 +88,14 @@ export const ERRORS = {
     disposition: 'stop',
     meaning: 'Another process has the lease of the key, or this one let it go; nothing was written.',
   },
+  DATAFLOW_ERR_PIPELINE_ELSEWHERE: {
+    disposition: 'retry',
+    meaning: 'The pipeline runs in another process that shares the journal, or is on its way from one to another.',
+  },
+  DATAFLOW_ERR_CLUSTER_NODE_IN_USE: {
+    disposition: 'fatal',
+    meaning: 'Another process that shares the journal has the same node name.',
+  },
   DATAFLOW_ERR_JOURNAL_DRIVER_MISSING: {
     disposition: 'fatal',
     meaning: 'The package that the journal needs is not installed.',

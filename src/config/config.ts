@@ -9,6 +9,14 @@ export interface Config {
   readonly metrics: TelemetryConfig;
   readonly runtime: RuntimeConfig;
   readonly statusPage: StatusPageConfig;
+  readonly cluster: ClusterConfig;
+}
+
+export interface ClusterConfig {
+  readonly enabled: boolean;
+  /** Undefined: host name, process id and a random part. */
+  readonly node?: string;
+  readonly leaseTimeMs: number;
 }
 
 export interface StatusPageConfig {
@@ -63,4 +71,8 @@ export interface ConfigOptions {
     readonly shutdownTimeout?: number | string;
   };
   readonly statusPage?: Partial<StatusPageConfig>;
+  readonly cluster?: Partial<Omit<ClusterConfig, 'leaseTimeMs'>> & {
+    /** ms, or a text such as `10s`. */
+    readonly leaseTime?: number | string;
+  };
 }

@@ -89,7 +89,7 @@ export function metricsConfigOf(
 /** The configuration, unless there is a problem in it; bad values have left no value behind. */
 function complete(config: Config, problems: readonly Problem[]): Config {
   const isSaid = ({ path }: Problem): boolean => problems.some((problem) => problem.path === path);
-  const missing = [...missingHalves(config), ...missingUrl(config)];
+  const missing = [...missingHalves(config), ...missingUrl(config), ...shortLease(config)];
   const all = [...problems, ...missing.filter((problem) => !isSaid(problem))];
   if (all.length > 0) throw invalid(all);
   return config;
@@ -117,6 +117,14 @@ function missingHalves(config: Config): Problem[] {
 function missingUrl({ journal }: Config): Problem[] {
   if (journal?.kind !== 'postgres' || journal.url !== undefined) return [];
   return [{ path: 'journal.url', expected: 'the URL of a database, since journal.kind is postgres', got: 'nothing' }];
+}
+
+/** Renewals and looks are parts of it, and a server answers in milliseconds at best. */
+const SHORTEST_LEASE_MS = 1_000;
+
+function shortLease({ cluster }: Config): Problem[] {
+  if (cluster === undefined || cluster.leaseTimeMs >= SHORTEST_LEASE_MS) return [];
+  return [{ path: 'cluster.leaseTime', expected: 'at least 1s', got: `${cluster.leaseTimeMs} ms` }];
 }
 
 /** The rows of the documented table, with the value in force when a configuration is given. */

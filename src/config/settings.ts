@@ -298,6 +298,28 @@ export const SETTINGS: readonly Setting[] = [
     ['DATAFLOW_STATUS_PAGE_TOKEN'],
   ),
   setting('statusPage.publicRead', boolean, false, 'true: only actions need the token, everybody may look.'),
+
+  setting(
+    'cluster.enabled',
+    boolean,
+    false,
+    'true: processes share the pipelines of a PostgreSQL journal; each pipeline runs in one of them.',
+    ['DATAFLOW_CLUSTER_ENABLED'],
+  ),
+  setting(
+    'cluster.node',
+    text,
+    undefined,
+    'Name of this process among them, of no other at the same time; when absent, it is made of host name, process id and a random part.',
+    ['DATAFLOW_CLUSTER_NODE'],
+  ),
+  setting(
+    'cluster.leaseTime',
+    duration,
+    10_000,
+    'After a crash another process goes on with the pipelines within this time; at least 1 s.',
+    ['DATAFLOW_CLUSTER_LEASE_TIME'],
+  ),
 ];
 
 export interface SettingRow {

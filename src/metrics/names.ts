@@ -1,4 +1,5 @@
 import { ACTOR_INSTRUMENTS } from './actor-names.ts';
+import { CLUSTER_INSTRUMENTS } from './cluster-names.ts';
 import { EVENT_LOOP_INSTRUMENTS } from './event-loop-names.ts';
 
 export type InstrumentKind = 'counter' | 'gauge' | 'histogram';
@@ -257,6 +258,7 @@ export const INSTRUMENTS = {
     description: 'Time until appended events were durable.',
     buckets: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
   },
+  ...CLUSTER_INSTRUMENTS,
   buildInfo: {
     group: 'added',
     name: 'dataflow.build.info',

@@ -1,4 +1,4 @@
-import type { JournalConfig } from '../config/config.ts';
+import type { Config, JournalConfig } from '../config/config.ts';
 import { expandTemplates } from '../config/template.ts';
 import type { Environment } from '../connectors/environment.ts';
 import { DataflowError } from '../errors.ts';
@@ -9,10 +9,16 @@ import { type Clock, systemClock } from '../runtime/clock.ts';
 import type { Journal } from '../runtime/journal.ts';
 
 /** The journal that the configuration names. Rejects with DATAFLOW_ERR_JOURNAL_* or DATAFLOW_ERR_CONFIG_INVALID. */
-export async function openJournal(config: JournalConfig, env: Environment, clock: Clock): Promise<Journal> {
+export async function openJournal(
+  { journal: config, cluster }: Pick<Config, 'journal' | 'cluster'>,
+  env: Environment,
+  clock: Clock,
+): Promise<Journal> {
   const { kind, path, durability, maxBytes } = config;
   if (kind === 'memory') return createMemoryJournal();
-  if (kind === 'postgres') return openPostgres({ ...postgresOptions(config, env), clock });
+  if (kind === 'postgres') {
+    return openPostgres({ ...postgresOptions(config, env), clock, requireLeases: cluster.enabled });
+  }
   return openEmbeddedJournal({ path, durability, ...(maxBytes !== undefined && { maxBytes }) });
 }
 

@@ -2,12 +2,13 @@ import { AsyncResource } from 'node:async_hooks';
 import type { PipelineCommand } from '../domain/command.ts';
 import type { BatchResult, Offset, PipelineError, PipelineState } from '../domain/state.ts';
 import { validateBatch, validateError } from '../domain/validate.ts';
-import { DataflowError, describeProblem, type Problem } from '../errors.ts';
+import { codeOf, DataflowError, describeProblem, type Problem } from '../errors.ts';
 import { pipelineFailed } from '../runtime/actor-errors.ts';
 import type { PipelineListener } from '../runtime/environment.ts';
 import type { PipelineActor } from '../runtime/pipeline-actor.ts';
 import { toPipelineError } from '../runtime/pipeline-error.ts';
 import type { PipelineSpec } from './code-parts.ts';
+import type { Seat } from './seats.ts';
 
 export interface Batch {
   /** Repeating an id among the last 1,000 gives the stored result and does nothing. */
@@ -21,21 +22,24 @@ export interface Batch {
 export type ReportedError = Pick<PipelineError, 'code' | 'message'> & Partial<PipelineError>;
 
 export interface PipelineHost {
+  /** @throws DATAFLOW_ERR_PLATFORM_SHUT_DOWN */
+  assertOpen(): void;
   updateConfig(pipelineId: string, spec: PipelineSpec): Promise<PipelineState>;
 }
 
 /**
- * A pipeline of this process. Every method resolves with the new state once it is durable, or rejects with a coded
+ * A pipeline. Where processes share pipelines, its commands are taken by the process that owns it; elsewhere they reject
+ * with DATAFLOW_ERR_PIPELINE_ELSEWHERE, which names the owner. Every method resolves with the new state once it is durable, or rejects with a coded
  * error: DATAFLOW_ERR_COMMAND_REFUSED names the state and what to do, DATAFLOW_ERR_JOURNAL_* say that nothing happened.
  */
 export class Pipeline {
   readonly id: string;
-  readonly #actor: PipelineActor;
+  readonly #seat: Seat;
   readonly #host: PipelineHost;
 
-  constructor(actor: PipelineActor, host: PipelineHost) {
-    this.id = actor.key;
-    this.#actor = actor;
+  constructor(seat: Seat, host: PipelineHost) {
+    this.id = seat.id;
+    this.#seat = seat;
     this.#host = host;
   }
 
@@ -76,7 +80,11 @@ export class Pipeline {
     return this.#host.updateConfig(this.id, spec);
   }
 
-  state(): Promise<PipelineState> {
+  /** Also of a pipeline that runs in another process: as the journal holds it. */
+  async state(): Promise<PipelineState> {
+    const { elsewhere } = this.#seat;
+    const actor = this.#seat.actor();
+    if (elsewhere !== undefined && (actor === undefined || isMoving(actor.ended))) return elsewhere.state();
     return this.#send({ type: 'GetState' });
   }
 
@@ -90,14 +98,15 @@ export class Pipeline {
     if (problems.length > 0) throw invalid(this.id, 'IngestBatch', problems);
     const { batchId, records, sourceOffset } = batch;
     const caller = new AsyncResource('dataflow.batch');
-    const reply = await this.#actor.send(
+    const actor = await this.#reach();
+    const reply = await actor.send(
       { type: 'IngestBatch', batchId, recordCount: records.length, sourceOffset },
       {
         batchId,
         records: [...records],
         rejected: [],
         sourceOffset,
-        nextOffset: this.#offsetAfter(batch),
+        nextOffset: offsetAfter(batch, actor.state),
         position: undefined,
         runInContext: (work) => caller.runInAsyncScope(work),
       },
@@ -108,45 +117,97 @@ export class Pipeline {
 
   /**
    * Resolves with the state when the pipeline stops, at once if it is stopped; rejects with
-   * DATAFLOW_ERR_PIPELINE_FAILED when it fails. A bounded source ends with stopReason `source completed`.
+   * DATAFLOW_ERR_PIPELINE_FAILED when it fails. A bounded source ends with stopReason `source completed`. A pipeline that
+   * moves to another process is followed there.
    */
-  completion(): Promise<PipelineState> {
-    return new Promise((resolve, reject) => {
+  async completion(): Promise<PipelineState> {
+    const { elsewhere } = this.#seat;
+    for (;;) {
+      const actor = this.#seat.actor();
+      const ended = await this.#endOf(actor?.ended === undefined ? actor : undefined);
+      if (ended instanceof Error) {
+        if (elsewhere === undefined || !isMoving(ended)) throw ended;
+      } else if (ended !== undefined) return ended;
+      this.#host.assertOpen();
+      await elsewhere?.pause();
+    }
+  }
+
+  /** Durable events and offered batches, as they come, while the pipeline is in this process. The function returned ends it. */
+  listen(listener: PipelineListener): () => void {
+    const { elsewhere } = this.#seat;
+    const { ended, ...others } = listener;
+    const here: PipelineListener =
+      elsewhere === undefined ? listener : { ...others, ended: (reason) => isMoving(reason) || ended?.(reason) };
+    let unlisten = this.#seat.actor()?.listen(here);
+    const forget = elsewhere?.onReturn((actor) => {
+      unlisten?.();
+      unlisten = actor.listen(here);
+    });
+    return () => {
+      forget?.();
+      unlisten?.();
+    };
+  }
+
+  /** The state in which the pipeline has ended, or why the actor has; undefined when neither is so elsewhere. */
+  #endOf(actor: PipelineActor | undefined): Promise<PipelineState | Error | undefined> {
+    if (actor === undefined) return this.#endElsewhere();
+    return new Promise((resolve) => {
       const settle = (state: PipelineState): boolean => {
-        if (state.status === 'stopped' || state.status === 'empty') resolve(state);
-        else if (state.status === 'failed') reject(pipelineFailed(this.id, state.error.code, state.error.message));
-        else return false;
-        return true;
+        const end = endIn(this.id, state);
+        if (end !== undefined) resolve(end);
+        return end !== undefined;
       };
-      if (settle(this.#actor.state)) return;
-      if (this.#actor.ended !== undefined) return reject(this.#actor.ended);
-      const unlisten = this.#actor.listen({
+      if (settle(actor.state)) return;
+      const unlisten = actor.listen({
         changed: ({ after }) => {
           if (settle(after)) unlisten();
         },
         ended: (reason) => {
           unlisten();
-          reject(reason);
+          resolve(reason);
         },
       });
     });
   }
 
-  /** Durable events and offered batches, as they come. The function returned ends it. */
-  listen(listener: PipelineListener): () => void {
-    return this.#actor.listen(listener);
+  async #endElsewhere(): Promise<PipelineState | Error | undefined> {
+    const { elsewhere } = this.#seat;
+    const { ended } = this.#seat.actor() ?? {};
+    if (elsewhere === undefined || (ended !== undefined && !isMoving(ended))) return ended;
+    return endIn(this.id, await elsewhere.state());
+  }
+
+  async #reach(): Promise<PipelineActor> {
+    const actor = this.#seat.actor();
+    if (actor !== undefined) return actor;
+    // A seat without a place elsewhere always has its actor.
+    throw await this.#seat.elsewhere!.refusal();
   }
 
   async #send(command: PipelineCommand): Promise<PipelineState> {
-    return (await this.#actor.send(command)).state;
+    const actor = await this.#reach();
+    return (await actor.send(command)).state;
   }
+}
 
-  /** A pushed batch moves the checkpoint of a pushed pipeline; a source that is read keeps its own position. */
-  #offsetAfter({ sourceOffset, records }: Batch): Offset | undefined {
-    const { state } = this.#actor;
-    if (state.status === 'empty' || state.config.source.type !== 'push') return undefined;
-    return typeof sourceOffset === 'number' ? sourceOffset + records.length : sourceOffset;
-  }
+/** What ends an actor whose pipeline goes on in another process, or in another actor. */
+const MOVING: ReadonlySet<string> = new Set(['DATAFLOW_ERR_PIPELINE_ELSEWHERE', 'DATAFLOW_ERR_JOURNAL_FENCED']);
+
+function isMoving(reason: Error | undefined): boolean {
+  return MOVING.has(codeOf(reason) ?? '');
+}
+
+function endIn(id: string, state: PipelineState): PipelineState | Error | undefined {
+  if (state.status === 'stopped' || state.status === 'empty') return state;
+  return state.status === 'failed' ? pipelineFailed(id, state.error.code, state.error.message) : undefined;
+}
+
+/** A pushed batch moves the checkpoint of a pushed pipeline; a source that is read keeps its own position. */
+function offsetAfter({ sourceOffset, records }: Batch, state: PipelineState): Offset | undefined {
+  if (state.status === 'empty' || state.config.source.type !== 'push') return undefined;
+  return typeof sourceOffset === 'number' ? sourceOffset + records.length : sourceOffset;
 }
 
 function invalid(pipelineId: string, command: string, problems: readonly Problem[]): DataflowError {

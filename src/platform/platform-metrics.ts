@@ -1,6 +1,7 @@
 import type { MeterProvider } from '@opentelemetry/api';
 import type { Environment } from '../connectors/environment.ts';
 import { ActorMetrics } from '../metrics/actor-metrics.ts';
+import { ClusterMetrics, type ClusterNumbers } from '../metrics/cluster-metrics.ts';
 import { INSTRUMENT_LIST, METER_NAME } from '../metrics/names.ts';
 import { createPipelineRecorder } from '../metrics/record-event.ts';
 import { NO_RECORDER, type PipelineRecorder } from '../metrics/recorder.ts';
@@ -24,6 +25,8 @@ export interface PlatformMetrics {
   readonly url: string | undefined;
   /** What the endpoint reads; undefined where nothing is measured here. */
   readonly engine: Pick<Telemetry, 'scrape' | 'families'> | undefined;
+  /** Counts what happens among the processes that share pipelines; the gauges show `numbers`. */
+  observeCluster(numbers: () => ClusterNumbers): Pick<ClusterMetrics, 'takenOver' | 'fenced'>;
   /** Every series with its value now. */
   snapshot(): Promise<readonly MetricPoint[]>;
   /** Recovery is done: the endpoint may say that it is ready. */
@@ -50,6 +53,7 @@ export async function startPlatformMetrics(options: PlatformMetricsOptions): Pro
     ...(telemetry.series !== undefined && { series: telemetry.series }),
   });
   const actors = wantsActors(config) ? actorMetrics(config, telemetry) : undefined;
+  let cluster: ClusterMetrics | undefined;
   let isReady = false;
   const serves = config.enabled && config.prometheus.enabled && meterProvider === undefined;
   const release = async (): Promise<void> => {
@@ -57,6 +61,7 @@ export async function startPlatformMetrics(options: PlatformMetricsOptions): Pro
     await telemetry.shutdown();
     reporter.close();
     actors?.close();
+    cluster?.close();
   };
   try {
     const collect = () => telemetry.scrape();
@@ -69,6 +74,10 @@ export async function startPlatformMetrics(options: PlatformMetricsOptions): Pro
       actors,
       url: server?.url,
       engine: config.enabled && meterProvider === undefined ? telemetry : undefined,
+      observeCluster(numbers) {
+        cluster = new ClusterMetrics(telemetry.meterProvider.getMeter(METER_NAME, version), numbers);
+        return cluster;
+      },
       snapshot: async () => snapshotOf(await telemetry.collect()),
       ready: () => {
         isReady = true;

@@ -8,6 +8,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config/config.ts';
 import { hasSecret, redact } from '../config/redact.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import type { NodeRecord } from '../cluster/nodes.ts';
 import type { ConnectorRegistry } from '../connectors/registry.ts';
 import type { PipelineDefinition } from '../domain/spec.ts';
 import type { PipelineState, PipelineStatus } from '../domain/state.ts';
@@ -15,7 +17,7 @@ import { parsePipelineSpec, withoutConsequences } from '../domain/validate.ts';
 import { DataflowError, describeProblem, type Problem } from '../errors.ts';
 import type { EventsOptions, RecordedEvent } from '../runtime/event-tail.ts';
 import type { Journal } from '../runtime/journal.ts';
-import type { PipelineActor } from '../runtime/pipeline-actor.ts';
+import { readState } from '../runtime/read-state.ts';
 import type { PipelineRuntime } from '../runtime/runtime.ts';
 import type { Attachments } from './attachments.ts';
 import { type CodeParts, type PipelineSpec, separateCode } from './code-parts.ts';
@@ -23,12 +25,16 @@ import type { EventTails } from './event-tails.ts';
 import { type Health, healthOf, type PipelineSummary, summarise } from './health.ts';
 import { Pipeline } from './pipeline.ts';
 import type { PlatformMetrics } from './platform-metrics.ts';
+import { type Seat, type Seats, unknownPipeline } from './seats.ts';
 import type { StatusPage } from './status-page.ts';
 
 export interface PlatformParts {
   readonly config: Config;
   readonly journal: Journal;
   readonly runtime: PipelineRuntime;
+  readonly seats: Seats;
+  /** Undefined where this process has all pipelines of its journal. */
+  readonly cluster: Cluster | undefined;
   readonly registry: ConnectorRegistry;
   readonly attachments: Attachments;
   readonly tails: EventTails;
@@ -93,14 +99,18 @@ export class Platform {
     return this.#inOrder(specified.shown.id, () => this.#spawn(specified));
   }
 
-  /** @throws DATAFLOW_ERR_PIPELINE_UNKNOWN */
+  /**
+   * Where processes share pipelines, this gives a handle of any id, whose methods say who has the pipeline or that nobody
+   * has. @throws DATAFLOW_ERR_PIPELINE_UNKNOWN
+   */
   pipeline(id: string): Pipeline {
     this.#assertOpen();
-    const actor = this.#parts.runtime.get(id);
-    if (actor === undefined || (actor.state.status === 'empty' && actor.ended === undefined)) throw unknown(id);
-    return this.#handle(actor);
+    const seat = this.#parts.seats.find(id);
+    if (seat === undefined) throw unknownPipeline(id);
+    return this.#handle(seat);
   }
 
+  /** Those of this process. */
   listPipelines(status?: PipelineStatus): PipelineSummary[] {
     this.#assertOpen();
     const all = [...this.#parts.runtime.actors()].map((actor) => summarise(actor.key, actor.state, actor.ended));
@@ -112,6 +122,12 @@ export class Platform {
 
   health(): Health {
     return healthOf(this.listPipelines());
+  }
+
+  /** The processes that share the pipelines, this one included, as they were some seconds ago; none where nothing is shared. */
+  nodes(): readonly NodeRecord[] {
+    this.#assertOpen();
+    return this.#parts.cluster?.nodes ?? [];
   }
 
   /**
@@ -131,11 +147,13 @@ export class Platform {
   async removePipeline(id: string): Promise<void> {
     this.#assertOpen();
     await this.#inOrder(id, async () => {
-      const actor = this.#parts.runtime.get(id);
-      if (actor === undefined || actor.state.status === 'empty') throw unknown(id);
+      const { seats, attachments } = this.#parts;
+      const seat = seats.find(id);
+      const actor = seat?.actor();
+      if (actor === undefined) throw (await seat?.elsewhere?.refusal()) ?? unknownPipeline(id);
       await actor.send({ type: 'RemovePipeline' });
-      await this.#parts.runtime.stop(id, this.config.runtime.shutdownTimeoutMs);
-      this.#parts.attachments.detach(id);
+      await seats.retire(id);
+      attachments.detach(id);
     });
   }
 
@@ -153,9 +171,16 @@ export class Platform {
   }
 
   async #end(timeoutMs: number): Promise<void> {
-    const { runtime, metrics, tails, journal, status } = this.#parts;
+    const { runtime, cluster, metrics, tails, journal, status } = this.#parts;
+    const stop = async (): Promise<void> => {
+      try {
+        await cluster?.drain(timeoutMs);
+      } finally {
+        await runtime.stopAll(timeoutMs);
+      }
+    };
     try {
-      const ended = await Promise.allSettled([status.close(), runtime.stopAll(timeoutMs)]);
+      const ended = await Promise.allSettled([status.close(), stop()]);
       for (const end of ended) if (end.status === 'rejected') throw end.reason;
     } finally {
       try {
@@ -169,14 +194,16 @@ export class Platform {
 
   async #spawn({ shown, full, code }: Specified): Promise<Pipeline> {
     this.#assertOpen();
-    const { runtime, attachments } = this.#parts;
+    const { seats, journal, attachments } = this.#parts;
     const { id, name, description, config } = shown;
-    const actor = runtime.get(id) ?? runtime.spawn(id);
-    const state = await actor.ready;
-    if (actor.ended !== undefined) throw actor.ended;
-    if (state.status === 'empty' && actor.state.status === 'empty') {
-      await actor.send({ type: 'CreatePipeline', id, name, description, config });
-    } else if (!isDeepStrictEqual(definitionOf(actor.state), json({ name, description, config }))) {
+    const { seat, actor } = await seats.claim(id);
+    const known = actor === undefined ? (await readState(journal, id)).state : await actor.ready;
+    if (actor?.ended !== undefined) throw actor.ended;
+    const state = actor?.state ?? known;
+    if (known.status === 'empty' && state.status === 'empty') {
+      // Where it is elsewhere, its owner is about to create it.
+      await actor?.send({ type: 'CreatePipeline', id, name, description, config });
+    } else if (!isDeepStrictEqual(definitionOf(state), json({ name, description, config }))) {
       throw new DataflowError(
         'DATAFLOW_ERR_PIPELINE_CONFLICT',
         `pipeline ${id} exists with another specification: use its updateConfig to change it, or another id`,
@@ -184,16 +211,20 @@ export class Platform {
       );
     }
     attachments.attach(id, { config: full.config, code });
-    return this.#handle(actor);
+    seats.welcome(id);
+    return this.#handle(seat);
   }
 
   async #updateConfig(id: string, spec: PipelineSpec): Promise<PipelineState> {
     const { shown, full, code } = this.#specify({ ...spec, id });
-    const actor = this.#parts.runtime.get(id);
-    if (actor === undefined) throw unknown(id);
+    const { seats } = this.#parts;
+    const seat = seats.find(id);
+    const actor = seat?.actor();
+    if (actor === undefined) throw (await seat?.elsewhere?.refusal()) ?? unknownPipeline(id);
     const { name, description, config } = shown;
     const { state } = await actor.send({ type: 'UpdateConfig', name, description, config });
     this.#parts.attachments.attach(id, { config: full.config, code });
+    seats.welcome(id);
     return state;
   }
 
@@ -213,8 +244,11 @@ export class Platform {
     return { shown, full, code };
   }
 
-  #handle(actor: PipelineActor): Pipeline {
-    return new Pipeline(actor, { updateConfig: (id, spec) => this.#inOrder(id, () => this.#updateConfig(id, spec)) });
+  #handle(seat: Seat): Pipeline {
+    return new Pipeline(seat, {
+      assertOpen: () => this.#assertOpen(),
+      updateConfig: (id, spec) => this.#inOrder(id, () => this.#updateConfig(id, spec)),
+    });
   }
 
   /** One change of a pipeline's definition at a time. */
@@ -244,12 +278,6 @@ function definitionOf(state: PipelineState): unknown {
 /** As the journal gives it back: without undefined fields and prototypes. */
 function json(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value));
-}
-
-function unknown(id: string): DataflowError {
-  return new DataflowError('DATAFLOW_ERR_PIPELINE_UNKNOWN', `there is no pipeline ${id}: spawn it first`, {
-    details: { pipelineId: id },
-  });
 }
 
 function invalid(spec: { readonly id?: unknown }, problems: readonly Problem[]): DataflowError {

@@ -1,4 +1,6 @@
 import type { MeterProvider } from '@opentelemetry/api';
+import type { Cluster } from '../cluster/cluster.ts';
+import { Holdings } from '../cluster/holdings.ts';
 import type { Config, ConfigOptions } from '../config/config.ts';
 import { resolveConfig } from '../config/load-config.ts';
 import type { Environment } from '../connectors/environment.ts';
@@ -12,10 +14,13 @@ import type { AuditEvent } from '../server/status/ports.ts';
 import { Attachments } from './attachments.ts';
 import { connectorsOf, createPlatformRegistry } from './connect.ts';
 import { EventTails } from './event-tails.ts';
+import { checkShareable, clusterOf } from './join-cluster.ts';
 import { openJournal } from './open-journal.ts';
 import { packageVersion } from './package-version.ts';
 import { Platform } from './platform.ts';
 import { startPlatformMetrics } from './platform-metrics.ts';
+import { OwnSeats } from './seats.ts';
+import { SharedSeats } from './shared-seats.ts';
 import { StatusPage } from './status-page.ts';
 import { statusPortsOf } from './status-ports.ts';
 
@@ -49,18 +54,22 @@ export interface PlatformOptions extends Omit<ConfigOptions, 'journal'> {
 export async function startPlatform(options: PlatformOptions = {}): Promise<Platform> {
   const env = options.env ?? process.env;
   const { config, sourceOf } = await configOf(options, env);
+  const version = packageVersion();
   const warn = warningsTo(options.onWarning);
   const clock = options.clock ?? systemClock;
   const given = options.journal;
-  const journal = given !== undefined && isJournal(given) ? given : await openJournal(config.journal, env, clock);
+  const journal = given !== undefined && isJournal(given) ? given : await openJournal(config, env, clock);
   const status = new StatusPage(config.statusPage, env);
   let metrics: Awaited<ReturnType<typeof startPlatformMetrics>> | undefined;
   let runtime: PipelineRuntime | undefined;
+  let cluster: Cluster | undefined;
   try {
     metrics = await startPlatformMetrics({ config: config.metrics, clock, meterProvider: options.meterProvider, env });
     const registry = createPlatformRegistry({ env, clock });
     options.register?.(registry);
     const attachments = new Attachments();
+    const holdings = new Holdings();
+    const { recoveryConcurrency, shutdownTimeoutMs } = config.runtime;
     runtime = new PipelineRuntime({
       journal,
       clock,
@@ -68,21 +77,43 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
       recorder: status.recorderFor(metrics.recorder),
       observer: metrics.actors,
       limits: limitsOf(config),
+      ...(config.cluster.enabled && { leaseOf: (pipelineId) => holdings.get(pipelineId)?.lease }),
       connect: async (pipelineId, journaled, signal) =>
         connectorsOf(registry, await attachments.get(pipelineId, journaled, signal), clock),
       warn,
     });
-    await recoverAll(runtime, journal, config.runtime.recoveryConcurrency, warn);
+    if (config.cluster.enabled) {
+      const joined: Cluster = clusterOf({
+        journal,
+        config: config.cluster,
+        version,
+        address: () => status.url,
+        handOverTimeoutMs: shutdownTimeoutMs,
+        recoveryConcurrency,
+        runtime,
+        holdings,
+        clock,
+        observer: metrics.observeCluster(() => ({ held: joined.held, liveNodes: joined.liveNodes })),
+        canRun: (id, state) => state.status === 'empty' || !attachments.isDetached(id, state.config),
+        warn,
+      });
+      cluster = joined;
+      await cluster.start();
+    } else await recoverAll(runtime, journal, recoveryConcurrency, warn);
     metrics.ready();
     const tails = new EventTails(journal, clock, warn);
-    const platform = new Platform({ config, journal, runtime, registry, attachments, tails, metrics, status });
+    const seats =
+      cluster === undefined
+        ? new OwnSeats(runtime, shutdownTimeoutMs)
+        : new SharedSeats(cluster, runtime, journal, clock);
+    const parts = { config, sourceOf, clock, version, journal, runtime, seats, cluster, attachments, metrics, warn };
+    const platform = new Platform({ ...parts, registry, tails, status });
     const audit = options.onAudit ?? toStandardError;
-    const version = packageVersion();
-    const parts = { config, sourceOf, clock, version, journal, runtime, attachments, metrics, audit, warn };
-    await status.start(statusPortsOf(platform, parts));
+    await status.start(statusPortsOf(platform, { ...parts, audit }));
     return platform;
   } catch (error) {
-    await Promise.allSettled([status.close(), runtime?.stopAll(0), metrics?.close()]);
+    await Promise.allSettled([status.close(), cluster?.drain(0)]);
+    await Promise.allSettled([runtime?.stopAll(0), metrics?.close()]);
     await journal.close().catch(() => {});
     throw error;
   }
@@ -91,7 +122,10 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
 /** A journal that was given belongs to the platform from the call on, so it is closed here as well. */
 async function configOf(options: PlatformOptions, env: Environment) {
   try {
-    return await resolveConfig({ options: settingsOf(options), env, file: options.configFile });
+    const resolved = await resolveConfig({ options: settingsOf(options), env, file: options.configFile });
+    const { journal } = options;
+    checkShareable(resolved.config, journal !== undefined && isJournal(journal) ? journal : undefined);
+    return resolved;
   } catch (error) {
     if (options.journal !== undefined && isJournal(options.journal)) await options.journal.close().catch(() => {});
     throw error;
@@ -99,12 +133,13 @@ async function configOf(options: PlatformOptions, env: Environment) {
 }
 
 function settingsOf(options: PlatformOptions): ConfigOptions {
-  const { journal, metrics, runtime, statusPage } = options;
+  const { journal, metrics, runtime, statusPage, cluster } = options;
   return {
     ...(journal !== undefined && !isJournal(journal) && { journal }),
     ...(metrics !== undefined && { metrics }),
     ...(runtime !== undefined && { runtime }),
     ...(statusPage !== undefined && { statusPage }),
+    ...(cluster !== undefined && { cluster }),
   };
 }
 

@@ -12,6 +12,7 @@ import type { PipelineActor } from '../runtime/pipeline-actor.ts';
 import type { PipelineRuntime } from '../runtime/runtime.ts';
 import type {
   AuditEvent,
+  NodeView,
   PipelineActions,
   PipelineView,
   SettingView,
@@ -19,11 +20,13 @@ import type {
   StatusPorts,
 } from '../server/status/ports.ts';
 import { instrumentFilter } from '../telemetry/instrument-filter.ts';
+import type { Cluster } from '../cluster/cluster.ts';
 import type { Attachments } from './attachments.ts';
 import { CODE_TYPE, type PipelineSpec } from './code-parts.ts';
 import { instrumentationOf, modulesOf } from './modules.ts';
 import type { Platform } from './platform.ts';
 import type { PlatformMetrics } from './platform-metrics.ts';
+import type { Seats } from './seats.ts';
 
 export interface StatusParts {
   readonly config: Config;
@@ -32,6 +35,8 @@ export interface StatusParts {
   readonly version: string;
   readonly journal: Journal;
   readonly runtime: PipelineRuntime;
+  readonly seats: Seats;
+  readonly cluster: Cluster | undefined;
   readonly attachments: Attachments;
   readonly metrics: PlatformMetrics;
   readonly audit: (event: AuditEvent) => void;
@@ -52,6 +57,7 @@ export function statusPortsOf(platform: Platform, parts: StatusParts): StatusPor
       const actor = runtime.get(id);
       return actor !== undefined && isThere(actor) ? viewOf(actor) : undefined;
     },
+    absence: async (id) => parts.seats.find(id)?.elsewhere?.refusal(),
     isDetached: (id, pipeline) => attachments.isDetached(id, pipeline),
     actions: actionsOf(platform),
     journal,
@@ -59,19 +65,26 @@ export function statusPortsOf(platform: Platform, parts: StatusParts): StatusPor
     settings: () => settingViews(config, parts.sourceOf),
     modules: () => modulesOf(about),
     instrumentation: () => instrumentationOf(about),
-    nodes: () => [
-      {
-        node: hostname(),
-        address: platform.statusUrl ?? null,
-        pipelines: [...runtime.actors()].filter(isThere).length,
-        self: true,
-        state: 'up',
-      },
-    ],
+    nodes: () => nodeViews(platform, parts),
     redact,
     audit,
     warn,
   };
+}
+
+function nodeViews(platform: Platform, { cluster, runtime }: StatusParts): NodeView[] {
+  const self: NodeView = {
+    node: cluster?.name ?? hostname(),
+    address: platform.statusUrl ?? null,
+    pipelines: [...runtime.actors()].filter(isThere).length,
+    self: true,
+    state: 'up',
+  };
+  const others = (cluster?.nodes ?? []).filter(({ name }) => name !== self.node);
+  const views = others.map(({ name, address, keys, isExpired }): NodeView => {
+    return { node: name, address, pipelines: keys, self: false, state: isExpired ? 'gone' : 'up' };
+  });
+  return [self, ...views].sort((a, b) => (a.node < b.node ? -1 : 1));
 }
 
 function isThere({ state, ended }: PipelineActor): boolean {

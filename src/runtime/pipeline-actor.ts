@@ -118,13 +118,13 @@ export class PipelineActor implements ActorBehaviour<PipelineState> {
    * Takes no more commands, lets what is queued and the batch in progress come to their end, then stops. After
    * `timeoutMs` the batch is aborted and what still waits is refused. The pipeline's state does not change.
    */
-  async stop(timeoutMs: number): Promise<void> {
-    this.#ended ??= stoppedError(this.key);
+  async stop(timeoutMs: number, reason?: Error): Promise<void> {
+    this.#ended ??= reason ?? stoppedError(this.key);
     this.#sessions.stopReading();
     this.#sessions.interruptIfAsked();
     const inTime = await this.#drain.wait(() => this.#idle, timeoutMs, this.#environment.clock);
     if (inTime) await this.#end(this.#ended);
-    else await this.#end(shutdownTimeout(this.key, timeoutMs), LATE_GRACE_MS);
+    else await this.#end(reason ?? shutdownTimeout(this.key, timeoutMs), LATE_GRACE_MS);
     await this.#snapshots.settled();
   }
 

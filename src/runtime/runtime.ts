@@ -57,10 +57,11 @@ export class PipelineRuntime {
     return this.#actors.values();
   }
 
-  async stop(key: string, timeoutMs: number): Promise<void> {
+  /** `reason`: what is refused from now on hears it; default: that the actor was stopped. */
+  async stop(key: string, timeoutMs: number, reason?: Error): Promise<void> {
     const actor = this.#actors.get(key);
     if (actor === undefined) return;
-    await actor.stop(timeoutMs);
+    await actor.stop(timeoutMs, reason);
     const forget = (): void => {
       if (this.#actors.get(key) === actor) this.#actors.delete(key);
     };

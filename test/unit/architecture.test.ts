@@ -10,6 +10,7 @@ const LAYERS = [
   'domain',
   'metrics',
   'runtime',
+  'cluster',
   'connectors',
   'journals',
   'telemetry',

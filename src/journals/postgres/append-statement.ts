@@ -9,7 +9,7 @@
  * A4 Events are equal when their texts are: a retry after an unknown outcome succeeds, another event never does.
  */
 import { conflictError } from '../journal-input.ts';
-import type { Database, Transaction } from './database.ts';
+import type { Database, Row, Transaction } from './database.ts';
 import { type PendingAppend, rowOf } from './pending-append.ts';
 import { fencedError } from './postgres-errors.ts';
 import { quoted } from './schema.ts';
@@ -116,33 +116,42 @@ export class AppendStatement {
 
   /**
    * Why an append was not stored: because its events are there already, all or the first of them, or
-   * DATAFLOW_ERR_JOURNAL_FENCED, or DATAFLOW_ERR_JOURNAL_CONFLICT.
+   * DATAFLOW_ERR_JOURNAL_FENCED, or DATAFLOW_ERR_JOURNAL_CONFLICT. An append that was stored before its answer was lost
+   * counts, whoever holds the lease by now.
    */
   resolve(append: PendingAppend): Promise<Resolution> {
     const { key, after, events, epoch } = append;
     return this.#database.run(async ({ query }) => {
       const [lease] = await query(this.#lease, [key]);
       const isFenced = epoch === undefined ? lease?.is_active === 't' : Number(lease?.epoch) !== epoch;
-      if (isFenced) throw fencedError(key, lease?.owner ?? undefined);
       const [end] = await query(this.#end, [key]);
       const highest = Number(end?.highest);
-      if (after > highest) throw conflictError(key, after + 1, highest);
       const known = await query(this.#stored, [key, after + 1, after + events.length]);
       const expected = Math.min(events.length, highest - after);
-      for (let index = 0; index < expected; index++) {
-        const row = known[index];
-        const event = events[index];
-        const isEqual =
-          row !== undefined &&
-          event !== undefined &&
-          Number(row.sequence) === after + 1 + index &&
-          row.data === event.data &&
-          row.metadata === event.metadata &&
-          Number(row.created_at) === event.timestamp &&
-          JSON.stringify(JSON.parse(row.tags ?? 'null')) === event.tags;
-        if (!isEqual) throw conflictError(key, after + 1 + index, highest);
-      }
-      return expected === events.length ? {} : { rest: { after: highest, skip: expected } };
+      const different = firstDifference(append, known, expected);
+      if (different === undefined && expected === events.length) return {};
+      if (isFenced) throw fencedError(key, lease?.owner ?? undefined);
+      if (different !== undefined) throw conflictError(key, different, highest);
+      if (expected < 0) throw conflictError(key, after + 1, highest);
+      return { rest: { after: highest, skip: expected } };
     });
   }
+}
+
+/** The first of `count` sequence numbers under which something else is stored than the append holds. */
+function firstDifference({ after, events }: PendingAppend, stored: readonly Row[], count: number): number | undefined {
+  for (let index = 0; index < count; index++) {
+    const row = stored[index];
+    const event = events[index];
+    const isEqual =
+      row !== undefined &&
+      event !== undefined &&
+      Number(row.sequence) === after + 1 + index &&
+      row.data === event.data &&
+      row.metadata === event.metadata &&
+      Number(row.created_at) === event.timestamp &&
+      JSON.stringify(JSON.parse(row.tags ?? 'null')) === event.tags;
+    if (!isEqual) return after + 1 + index;
+  }
+  return undefined;
 }

@@ -1,5 +1,6 @@
 /**
- * Owns: the connections. One writes; a bounded pool reads, and does whatever else does not append.
+ * Owns: the connections. One writes; a bounded pool reads, and does whatever else does not append; leases have two of
+ * their own, since a renewal must not wait for readers, nor for an acquisition that waits for a lock.
  *
  * D1 Every statement runs inside a transaction whose limits are set by SET LOCAL; no session keeps a state, so a
  *    pooler in transaction mode may give each transaction another server connection.
@@ -20,6 +21,9 @@ const MAX_IDLE_MS = 5000;
 /** Beyond the server's own limit, for a server that no longer answers. */
 const ANSWER_MARGIN_MS = 5000;
 
+/** One may wait for a lock while the other renews. */
+const COORDINATING = 2;
+
 /** Every value as the text that the server sent: parsers that an application sets for all of the driver do not reach us. */
 const AS_TEXT = { getTypeParser: () => (text: string) => text };
 
@@ -34,6 +38,7 @@ export class Database {
   readonly #settings: Settings;
   readonly #writing: Pool;
   readonly #reading: Pool;
+  readonly #coordinating: Pool;
   readonly #waiting = new Set<() => void>();
   readonly #begin: string;
   #closed = false;
@@ -53,8 +58,9 @@ export class Database {
     };
     this.#writing = new driver.Pool({ ...config, max: 1 });
     this.#reading = new driver.Pool({ ...config, max: settings.maxReadConnections });
+    this.#coordinating = new driver.Pool({ ...config, max: COORDINATING });
     // A connection that fails while nobody uses it is replaced by the next call.
-    for (const pool of [this.#writing, this.#reading]) pool.on('error', () => {});
+    for (const pool of this.#pools) pool.on('error', () => {});
     const idleMs = Math.min(statementTimeoutMs, MAX_IDLE_MS);
     this.#begin = [
       'BEGIN',
@@ -64,6 +70,10 @@ export class Database {
       // An acknowledged event is durable whatever the database's default is.
       "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'",
     ].join('; ');
+  }
+
+  get #pools(): readonly Pool[] {
+    return [this.#writing, this.#reading, this.#coordinating];
   }
 
   get isClosed(): boolean {
@@ -77,9 +87,18 @@ export class Database {
 
   /** On one of the others, tried again until `retryForMs` have passed; `work` must bear being run more than once. */
   run<T>(work: (transaction: Transaction) => Promise<T>, retryForMs?: number): Promise<T> {
+    return this.#runOn(this.#reading, work, retryForMs);
+  }
+
+  /** The same on the connections of leases. */
+  coordinate<T>(work: (transaction: Transaction) => Promise<T>, retryForMs?: number): Promise<T> {
+    return this.#runOn(this.#coordinating, work, retryForMs);
+  }
+
+  #runOn<T>(pool: Pool, work: (transaction: Transaction) => Promise<T>, retryForMs?: number): Promise<T> {
     return this.retrying(() => {
       if (this.#closed) throw closedError();
-      return this.#transaction(this.#reading, work);
+      return this.#transaction(pool, work);
     }, retryForMs);
   }
 
@@ -115,7 +134,7 @@ export class Database {
   async close(): Promise<void> {
     this.#closed = true;
     for (const wake of this.#waiting) wake();
-    await Promise.all([this.#writing.end(), this.#reading.end()]);
+    await Promise.all(this.#pools.map((pool) => pool.end()));
   }
 
   async #transaction<T>(pool: Pool, work: (transaction: Transaction) => Promise<T>): Promise<T> {

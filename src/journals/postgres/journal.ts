@@ -5,6 +5,8 @@
  * J1 Events and snapshots are text before the call returns, and belong to the lease that was held then.
  * J2 After `close` has begun nothing is accepted, and what was accepted before is settled.
  */
+import type { Leases } from '../../cluster/leases.ts';
+import type { Nodes } from '../../cluster/nodes.ts';
 import { DataflowError } from '../../errors.ts';
 import type {
   GlobalEvent,
@@ -30,8 +32,8 @@ import { AppendStatement } from './append-statement.ts';
 import type { Database, Row, Transaction } from './database.ts';
 import { EventReader, parsed } from './event-reader.ts';
 import { GlobalOrder } from './global-order.ts';
-import type { Leases } from './lease.ts';
 import { LeaseTable } from './lease-table.ts';
+import { NodeTable } from './node-table.ts';
 import type { Settings } from './options.ts';
 import { eventText, sizeOf } from './pending-append.ts';
 import { type FailureCode, journalError } from './postgres-errors.ts';
@@ -40,6 +42,7 @@ import { quoted } from './schema.ts';
 
 export class PostgresJournalConnection implements PostgresJournal {
   readonly leases: Leases;
+  readonly nodes: Nodes;
   readonly #leases: LeaseTable;
   readonly #database: Database;
   readonly #schema: string;
@@ -56,6 +59,7 @@ export class PostgresJournalConnection implements PostgresJournal {
     this.#readOnly = settings.readOnly;
     this.#leases = new LeaseTable(database, schema, requireLeases);
     this.leases = this.#leases;
+    this.nodes = new NodeTable(database, schema);
     this.#reader = new EventReader(database, new GlobalOrder(database, schema), schema);
     const statement = new AppendStatement(database, schema, writer);
     this.#appends = new AppendQueue(statement, database, maxQueuedBytes, () => this.#listeners.appended());

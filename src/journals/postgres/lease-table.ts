@@ -5,11 +5,12 @@
  * L2 Rows are locked in the order of their keys, by leases and appends alike.
  * L3 A key that was leased here is never written without a lease again: what was lost or released is refused at once.
  * L4 Time is the database's.
+ * L5 A call is tried again for as long as the lease that it is about may last, and no longer.
  */
+import type { Lease, Leases, Vacancies } from '../../cluster/leases.ts';
 import { MAX_TIMER_MS } from '../../runtime/clock.ts';
 import { checkKey, checkSequence } from '../journal-input.ts';
 import type { Database, Row, Transaction } from './database.ts';
-import type { Lease, Leases } from './lease.ts';
 import { fencedError, journalError } from './postgres-errors.ts';
 import { quoted } from './schema.ts';
 
@@ -20,6 +21,7 @@ export class LeaseTable implements Leases {
   readonly #database: Database;
   readonly #isRequired: boolean;
   readonly #table: string;
+  readonly #streams: string;
   /** LOST for a key that was held once and is not any more. */
   readonly #epochs = new Map<string, number>();
 
@@ -27,6 +29,7 @@ export class LeaseTable implements Leases {
     this.#database = database;
     this.#isRequired = isRequired;
     this.#table = `${quoted(schema)}.leases`;
+    this.#streams = `${quoted(schema)}.streams`;
   }
 
   /** What to write the key under; undefined where it was never leased here. @throws DATAFLOW_ERR_JOURNAL_FENCED */
@@ -48,10 +51,12 @@ export class LeaseTable implements Leases {
     const leases = await this.#run(
       `INSERT INTO ${this.#table} AS l (key, owner, epoch, expires_at)
        SELECT DISTINCT k, $2, 1, clock_timestamp() + $3::float8 * ${MS} FROM unnest($1::text[]) AS k ORDER BY k
-       ON CONFLICT (key) DO UPDATE SET owner = excluded.owner, epoch = l.epoch + 1, expires_at = excluded.expires_at
+       ON CONFLICT (key) DO UPDATE SET owner = excluded.owner, epoch = l.epoch + 1, expires_at = excluded.expires_at,
+         takeover_epoch = CASE WHEN l.owner IS NULL THEN l.takeover_epoch ELSE l.epoch + 1 END, is_retired = false
        WHERE l.owner IS NULL OR l.owner = excluded.owner OR l.expires_at <= clock_timestamp()
        RETURNING ${COLUMNS}`,
       [keys, owner, ttlMs],
+      ttlMs,
     );
     for (const { key, epoch } of leases) this.#epochs.set(key, epoch);
     return leases;
@@ -65,26 +70,56 @@ export class LeaseTable implements Leases {
        UPDATE ${this.#table} AS l SET expires_at = clock_timestamp() + $4::float8 * ${MS}
        FROM locked WHERE l.key = locked.key RETURNING ${COLUMNS}`,
       [[...held.keys()], [...held.values()], owner, ttlMs],
+      ttlMs,
     );
     const kept = new Set(leases.map(({ key }) => key));
     for (const [key, epoch] of held) if (!kept.has(key)) this.#lose(key, epoch);
     return leases;
   }
 
-  async release(keys: readonly string[], owner: string): Promise<void> {
+  release(keys: readonly string[], owner: string): Promise<void> {
+    return this.#letGo(keys, owner, false);
+  }
+
+  retire(keys: readonly string[], owner: string): Promise<void> {
+    return this.#letGo(keys, owner, true);
+  }
+
+  async vacancies(limit: number, seed: number): Promise<Vacancies> {
+    checkSequence('The number of vacant keys wanted', limit, 0);
+    const [row] = await this.#query(
+      `WITH wanted AS MATERIALIZED (
+         SELECT s.key, l.owner IS NULL OR l.expires_at <= clock_timestamp() AS is_vacant
+         FROM ${this.#streams} AS s LEFT JOIN ${this.#table} AS l ON l.key = s.key WHERE l.is_retired IS NOT TRUE
+       ), vacant AS (
+         SELECT key FROM wanted WHERE is_vacant ORDER BY hashtextextended(key, $2) LIMIT $1
+       )
+       SELECT (SELECT count(*) FROM wanted) AS total, (SELECT json_agg(key) FROM vacant)::text AS keys`,
+      [limit, seed],
+    );
+    return { total: Number(row?.total ?? 0), keys: JSON.parse(row?.keys ?? '[]') as string[] };
+  }
+
+  async ownerOf(key: string): Promise<string | undefined> {
+    checkKey(key);
+    const sql = `SELECT owner FROM ${this.#table} WHERE key = $1 AND owner IS NOT NULL AND expires_at > clock_timestamp()`;
+    return (await this.#query(sql, [key]))[0]?.owner ?? undefined;
+  }
+
+  async list(): Promise<readonly Lease[]> {
+    return this.#run(`SELECT ${COLUMNS} FROM ${this.#table} AS l WHERE owner IS NOT NULL ORDER BY key`, []);
+  }
+
+  async #letGo(keys: readonly string[], owner: string, isRetired: boolean): Promise<void> {
     check(keys, owner, 1);
     const held = this.#held(keys);
     for (const [key, epoch] of held) this.#lose(key, epoch);
     await this.#run(
       `${this.#locked()}
-       UPDATE ${this.#table} AS l SET owner = NULL, expires_at = clock_timestamp()
+       UPDATE ${this.#table} AS l SET owner = NULL, expires_at = clock_timestamp(), is_retired = $4
        FROM locked WHERE l.key = locked.key RETURNING ${COLUMNS}`,
-      [[...held.keys()], [...held.values()], owner],
+      [[...held.keys()], [...held.values()], owner, isRetired],
     );
-  }
-
-  async list(): Promise<readonly Lease[]> {
-    return this.#run(`SELECT ${COLUMNS} FROM ${this.#table} AS l WHERE owner IS NOT NULL ORDER BY key`, []);
   }
 
   #locked(): string {
@@ -108,16 +143,20 @@ export class LeaseTable implements Leases {
     if (this.#epochs.get(key) === epoch) this.#epochs.set(key, LOST);
   }
 
-  async #run(sql: string, values: readonly unknown[]): Promise<Lease[]> {
+  async #run(sql: string, values: readonly unknown[], retryForMs?: number): Promise<Lease[]> {
+    return (await this.#query(sql, values, retryForMs)).map(toLease);
+  }
+
+  async #query(sql: string, values: readonly unknown[], retryForMs?: number): Promise<Row[]> {
     try {
-      return (await this.#database.run(({ query }) => query(sql, values))).map(toLease);
+      return await this.#database.coordinate(({ query }) => query(sql, values), retryForMs);
     } catch (error) {
       throw journalError(error, 'DATAFLOW_ERR_JOURNAL_APPEND_FAILED');
     }
   }
 }
 
-const COLUMNS = `l.key, l.owner, l.epoch, extract(epoch FROM l.expires_at)::float8 * 1000 AS expires_at,
+const COLUMNS = `l.key, l.owner, l.epoch, l.takeover_epoch, extract(epoch FROM l.expires_at)::float8 * 1000 AS expires_at,
   l.expires_at <= clock_timestamp() AS is_expired`;
 
 function toLease(row: Row): Lease {
@@ -125,6 +164,7 @@ function toLease(row: Row): Lease {
     key: row.key ?? '',
     owner: row.owner ?? '',
     epoch: Number(row.epoch),
+    takeoverEpoch: Number(row.takeover_epoch),
     expiresAt: Number(row.expires_at),
     isExpired: row.is_expired === 't',
   };

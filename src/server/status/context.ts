@@ -35,11 +35,12 @@ export function sendText(reply: FastifyReply, json: string): FastifyReply {
   return reply.type('application/json; charset=utf-8').send(json);
 }
 
-/** @throws DATAFLOW_ERR_PIPELINE_UNKNOWN */
-export function pipelineOf(ports: StatusPorts, id: string): PipelineView {
+/** @throws DATAFLOW_ERR_PIPELINE_UNKNOWN; DATAFLOW_ERR_PIPELINE_ELSEWHERE where another process has it */
+export async function pipelineOf(ports: StatusPorts, id: string): Promise<PipelineView> {
   const view = ports.pipeline(id);
-  if (view === undefined) {
-    throw new DataflowError('DATAFLOW_ERR_PIPELINE_UNKNOWN', `there is no pipeline ${id}: see GET /api/v1/pipelines`);
-  }
-  return view;
+  if (view !== undefined) return view;
+  throw (
+    (await ports.absence(id)) ??
+    new DataflowError('DATAFLOW_ERR_PIPELINE_UNKNOWN', `there is no pipeline ${id}: see GET /api/v1/pipelines`)
+  );
 }

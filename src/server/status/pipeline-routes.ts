@@ -58,7 +58,7 @@ function readRoutes(app: App, context: StatusContext): void {
     summary: 'Whether a pipeline does its work, and what keeps it from it',
     params: PARAMS_ID,
     answers: { 200: 'PipelineHealth' },
-    handler: async (request) => healthOf(context, pipelineOf(ports, idOf(request))),
+    handler: async (request) => healthOf(context, await pipelineOf(ports, idOf(request))),
   });
 
   route(app, 'GET', `${PIPELINES}/:id/metrics`, {
@@ -66,7 +66,7 @@ function readRoutes(app: App, context: StatusContext): void {
     params: PARAMS_ID,
     answers: { 200: 'PipelineMetrics' },
     handler: async (request) => {
-      const { id } = pipelineOf(ports, idOf(request));
+      const { id } = await pipelineOf(ports, idOf(request));
       if (ports.metrics === undefined) return { pipelineId: id, series: [] };
       const labels = new Map([['pipeline_id', id]]);
       const query = { wants: () => true, labels, limit: MAX_SERIES };
@@ -79,7 +79,7 @@ function readRoutes(app: App, context: StatusContext): void {
     summary: 'The last hour of a pipeline',
     params: PARAMS_ID,
     answers: { 200: 'PipelineHistory' },
-    handler: async (request) => sampler.history.pipeline(pipelineOf(ports, idOf(request)).id),
+    handler: async (request) => sampler.history.pipeline((await pipelineOf(ports, idOf(request))).id),
   });
 
   route(app, 'GET', `${PIPELINES}/:id/events`, {
@@ -103,7 +103,7 @@ function readRoutes(app: App, context: StatusContext): void {
         order?: 'asc' | 'desc';
       };
       const highest = await ports.journal.highestSequence(id);
-      if (highest === 0) pipelineOf(ports, id);
+      if (highest === 0) await pipelineOf(ports, id);
       return readEventPage(ports, id, highest, { from, limit, order });
     },
   });
@@ -133,7 +133,7 @@ function writeRoutes(app: App, context: StatusContext): void {
     handler: async (request) => {
       const id = idOf(request);
       const spec = request.body as Spec;
-      pipelineOf(context.ports, id);
+      await pipelineOf(context.ports, id);
       if (Object.hasOwn(spec, 'id') && spec.id !== id) {
         throw new DataflowError(
           'DATAFLOW_ERR_API_REQUEST_INVALID',
@@ -153,7 +153,7 @@ function writeRoutes(app: App, context: StatusContext): void {
     answers: { 204: undefined },
     handler: async (request, reply) => {
       const id = idOf(request);
-      pipelineOf(context.ports, id);
+      await pipelineOf(context.ports, id);
       await actions.remove(id);
       return reply.code(204).send();
     },
@@ -172,7 +172,7 @@ function writeRoutes(app: App, context: StatusContext): void {
       answers: { 200: 'PipelineDetail' },
       handler: async (request) => {
         const id = idOf(request);
-        pipelineOf(context.ports, id);
+        await pipelineOf(context.ports, id);
         await actions.act(id, action, (request.body as { reason?: string }).reason);
         return detail(context, id);
       },
@@ -182,8 +182,7 @@ function writeRoutes(app: App, context: StatusContext): void {
 
 async function detail({ ports, board }: StatusContext, id: string) {
   const sequenceNumber = await ports.journal.highestSequence(id);
-  // Both are of one moment: nothing is waited for in between.
-  const view = pipelineOf(ports, id);
+  const view = await pipelineOf(ports, id);
   board.refresh();
   return { ...board.summary(id), ...detailOf(view, ports.redact), sequenceNumber };
 }

@@ -64,7 +64,8 @@ export interface NodeView {
   readonly address: string | null;
   readonly pipelines: number;
   readonly self: boolean;
-  readonly state: 'up';
+  /** `gone`: it has not been heard of for the time of its lease. */
+  readonly state: 'up' | 'gone';
 }
 
 /** Who asked for what, and what became of it. */
@@ -87,6 +88,8 @@ export interface StatusPorts {
   readonly startedAt: number;
   pipelines(): Iterable<PipelineView>;
   pipeline(id: string): PipelineView | undefined;
+  /** Who has a pipeline that is not here; undefined where this process would have it. */
+  absence(id: string): Promise<Error | undefined>;
   /** True where a pipeline waits for code or secrets that only a caller can give. */
   isDetached(id: string, config: PipelineConfig): boolean;
   readonly actions: PipelineActions;

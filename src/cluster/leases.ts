@@ -4,10 +4,23 @@ export interface Lease {
   readonly owner: string;
   /** Grows with every acquisition of the key: what an older one still writes is refused. Pass it to sinks to fence with. */
   readonly epoch: number;
+  /**
+   * The epoch of the last owner who took the key from one that had not let go of it, and may still believe that it is the
+   * owner; 0 when that never happened. It is `epoch` itself right after such a takeover, and stays when the key is handed
+   * over in order later.
+   */
+  readonly takeoverEpoch: number;
   /** ms since the epoch by the database's clock, which alone decides; do not compare it with this machine's. */
   readonly expiresAt: number;
   /** By the database's clock, when it was read. An expired lease still writes until another owner acquires it. */
   readonly isExpired: boolean;
+}
+
+/** Keys that have events and that nobody holds, and how many there are that somebody should hold. */
+export interface Vacancies {
+  /** All keys that are not retired, held ones included. */
+  readonly total: number;
+  readonly keys: readonly string[];
 }
 
 /**
@@ -24,6 +37,12 @@ export interface Leases {
   renew(keys: readonly string[], owner: string, ttlMs: number): Promise<readonly Lease[]>;
   /** Lets go, for another owner to acquire at once; appends to these keys are refused until they are acquired again. */
   release(keys: readonly string[], owner: string): Promise<void>;
+  /** The same for keys that nobody needs to hold any more: they are not vacant until somebody acquires them. */
+  retire(keys: readonly string[], owner: string): Promise<void>;
+  /** At most `limit` of the vacant keys, in an order that differs by `seed`, so that several takers seldom meet. */
+  vacancies(limit: number, seed: number): Promise<Vacancies>;
+  /** Who holds the key; undefined where nobody does. */
+  ownerOf(key: string): Promise<string | undefined>;
   /** Every lease that has an owner, expired ones included. */
   list(): Promise<readonly Lease[]>;
 }
