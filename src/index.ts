@@ -49,6 +49,7 @@ export type {
   RecordMetadata,
   RejectedRecord,
   Sink,
+  SinkLease,
   SinkOpenContext,
   Source,
   SourceBatch,

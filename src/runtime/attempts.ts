@@ -10,7 +10,7 @@ import type { PipelineCommand } from '../domain/command.ts';
 import type { Checkpoint, PipelineError } from '../domain/state.ts';
 import { DataflowError } from '../errors.ts';
 import { batchAbandoned } from './actor-errors.ts';
-import type { BatchOutcome } from './batch-work.ts';
+import type { AttemptInput, BatchOutcome } from './batch-work.ts';
 import type { Clock, Timer } from './clock.ts';
 import type { BatchPayload, Envelope } from './mailbox.ts';
 import { AttemptError, toPipelineError } from './pipeline-error.ts';
@@ -18,7 +18,7 @@ import { AttemptError, toPipelineError } from './pipeline-error.ts';
 export interface AttemptsHost {
   readonly clock: Clock;
   /** Runs one attempt; rejects when it fails or its signal is aborted. */
-  work(payload: BatchPayload, attempt: number, checkpoint: Checkpoint, signal: AbortSignal): Promise<BatchOutcome>;
+  work(input: AttemptInput, signal: AbortSignal): Promise<BatchOutcome>;
   /** Sends the outcome to the actor. */
   report(command: PipelineCommand): void;
   /** The attempt was interrupted and has let go. */
@@ -29,10 +29,8 @@ export interface AttemptsHost {
 }
 
 interface Active {
-  readonly payload: BatchPayload;
+  input: AttemptInput;
   readonly sender: Envelope;
-  attempt: number;
-  checkpoint: Checkpoint;
 }
 
 interface Running {
@@ -62,7 +60,7 @@ export class Attempts {
 
   /** The batch that is held here, whether it is being worked on or waits for its retry. */
   get batchId(): string | undefined {
-    return this.#active?.payload.batchId;
+    return this.#active?.input.payload.batchId;
   }
 
   get phase(): AttemptsPhase {
@@ -71,19 +69,19 @@ export class Attempts {
 
   /** Runs in the async context of whoever sent the batch, while it is held here; where it is called otherwise. */
   inContextOf<T>(batchId: string, work: () => T): T {
-    const payload = this.#active?.payload;
+    const payload = this.#active?.input.payload;
     return payload?.batchId === batchId ? payload.runInContext(work) : work();
   }
 
-  begin(payload: BatchPayload, sender: Envelope, checkpoint: Checkpoint): void {
+  begin(payload: BatchPayload, sequence: number, sender: Envelope, checkpoint: Checkpoint): void {
     this.#abandon('another batch took its place');
-    this.#active = { payload, sender, attempt: 1, checkpoint };
+    this.#active = { input: { payload, sequence, attempt: 1, checkpoint }, sender };
     this.#run();
   }
 
   retryAfter(delayMs: number, attempt: number): void {
     if (this.#active === undefined) return;
-    this.#active.attempt = attempt;
+    this.#active.input = { ...this.#active.input, attempt };
     this.#cancelRetry();
     this.#stopRunning();
     this.#phase = 'waiting';
@@ -125,7 +123,7 @@ export class Attempts {
     this.#active = undefined;
     this.#phase = 'idle';
     if (active === undefined) return;
-    const { batchId } = active.payload;
+    const { batchId } = active.input.payload;
     active.sender.reject(typeof reason === 'string' ? batchAbandoned(batchId, reason) : reason);
   }
 
@@ -165,11 +163,12 @@ export class Attempts {
     void this.#previous.then(() => {
       if (this.#closed || this.#starting !== starting || this.#active === undefined) return;
       this.#starting = undefined;
-      this.#start(this.#active);
+      this.#start(this.#active.input);
     });
   }
 
-  #start({ payload, attempt, checkpoint }: Active): void {
+  #start(input: AttemptInput): void {
+    const { payload, checkpoint } = input;
     const { clock, batchTimeoutMs } = this.#host;
     const controller = new AbortController();
     const startedAt = clock.monotonic();
@@ -195,7 +194,7 @@ export class Attempts {
       this.#host.report(command());
     };
     payload
-      .runInContext(() => this.#host.work(payload, attempt, checkpoint, controller.signal))
+      .runInContext(() => this.#host.work(input, controller.signal))
       .then(
         (outcome) => finish(() => completion(payload, outcome, clock.monotonic() - startedAt, checkpoint)),
         (error) => finish(() => ({ type: 'FailBatch', batchId: payload.batchId, error: failure(error) })),

@@ -14,7 +14,7 @@ import type { PipelineConfig } from '../domain/spec.ts';
 import type { Checkpoint } from '../domain/state.ts';
 import { codeOf, messageOf } from '../errors.ts';
 import { asJson } from './as-json.ts';
-import type { PipelineConnectors, RecordMetadata, Sink, Transform, WriteContext } from './connector.ts';
+import type { PipelineConnectors, RecordMetadata, Sink, SinkLease, Transform, WriteContext } from './connector.ts';
 import type { BatchPayload } from './mailbox.ts';
 import { AttemptError } from './pipeline-error.ts';
 
@@ -26,13 +26,20 @@ export interface BatchOutcome {
   readonly deadLetter: Json | undefined;
 }
 
-export interface Attempt {
-  readonly pipelineId: string;
-  readonly config: PipelineConfig;
-  readonly connectors: PipelineConnectors;
+/** What an attempt works with. */
+export interface AttemptInput {
   readonly payload: BatchPayload;
+  /** Of the BatchIngested event in the journal. */
+  readonly sequence: number;
   readonly attempt: number;
   readonly checkpoint: Checkpoint;
+}
+
+export interface Attempt extends AttemptInput {
+  readonly pipelineId: string;
+  readonly lease: SinkLease | undefined;
+  readonly config: PipelineConfig;
+  readonly connectors: PipelineConnectors;
   readonly signal: AbortSignal;
 }
 
@@ -176,9 +183,10 @@ async function writeAll(
 }
 
 async function write(attempt: Attempt, sink: Sink, records: readonly unknown[], committed: Json | undefined) {
-  const { pipelineId, payload, signal } = attempt;
+  const { pipelineId, payload, sequence, lease, signal } = attempt;
+  const { batchId } = payload;
   signal.throwIfAborted();
-  const context: WriteContext = { pipelineId, batchId: payload.batchId, attempt: attempt.attempt, committed, signal };
+  const context: WriteContext = { pipelineId, batchId, attempt: attempt.attempt, committed, sequence, lease, signal };
   try {
     const result = (await sink.write(records, context)) ?? {};
     if (result.committed === undefined) return result;

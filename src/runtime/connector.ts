@@ -57,6 +57,25 @@ export interface Transform {
   apply(record: unknown, metadata: RecordMetadata): TransformResult | Promise<TransformResult>;
 }
 
+/**
+ * The right to run a pipeline, where several processes share the journal. One actor holds one lease as long as it lives.
+ * A process that was frozen past its lease may go on writing when it wakes, so a sink that keeps somebody else's data
+ * apart from its own refuses what comes under an older lease.
+ */
+export interface SinkLease {
+  /**
+   * From 1 on; grows with each change of the pipeline's owner. A sink that remembers the highest (epoch, sequence) it
+   * has seen of a pipelineId refuses writes with a lower one.
+   */
+  readonly epoch: number;
+  /**
+   * The epoch of the last owner that took the pipeline over from one that had not let go of it (its lease had expired)
+   * and so may still write; 0 when that never happened. Stays as it is when the pipeline is handed over cleanly later:
+   * whatever was written under a lower epoch may still be in the hands of somebody who wakes up.
+   */
+  readonly takeoverEpoch: number;
+}
+
 export interface SinkOpenContext {
   readonly pipelineId: string;
   readonly spec: SinkSpec;
@@ -64,6 +83,8 @@ export interface SinkOpenContext {
   readonly committed: Json | undefined;
   /** True when this pipeline has never started a batch, so nothing that is there can be its own. */
   readonly fresh: boolean;
+  /** Undefined where one process owns the journal. */
+  readonly lease?: SinkLease | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -73,6 +94,14 @@ export interface WriteContext {
   readonly attempt: number;
   /** As in SinkOpenContext: whatever lies beyond it was never committed and must be overwritten. */
   readonly committed: Json | undefined;
+  /**
+   * The sequence number of the journal's BatchIngested event that this work began with. The same for every write and
+   * every attempt of it, dead letters included. A batch that runs again in another process, or after a restart, was
+   * ingested again and has a higher one under the same batchId. Never decreases for a pipeline, not under any lease.
+   */
+  readonly sequence: number;
+  /** As in SinkOpenContext. */
+  readonly lease?: SinkLease | undefined;
   /** Aborted on timeout and on an aborting stop: write nothing after it. */
   readonly signal: AbortSignal;
 }

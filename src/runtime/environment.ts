@@ -2,7 +2,7 @@ import type { PipelineConfig } from '../domain/spec.ts';
 import type { PipelineRecorder } from '../metrics/recorder.ts';
 import type { ActorObserver } from './actor-observer.ts';
 import type { Clock } from './clock.ts';
-import type { PipelineConnectors, SourceBatch } from './connector.ts';
+import type { PipelineConnectors, SinkLease, SourceBatch } from './connector.ts';
 import type { Journal } from './journal.ts';
 import type { NactSystem } from './nact-adapter.ts';
 import type { Step } from './running.ts';
@@ -30,6 +30,11 @@ export interface ActorEnvironment {
    * finds wrong, and when the signal is aborted.
    */
   connect(pipelineId: string, config: PipelineConfig, signal: AbortSignal): Promise<PipelineConnectors>;
+  /**
+   * The lease under which an actor that is made now runs; asked once for each actor, which keeps the answer for its
+   * life. Undefined, or left out: one process owns the journal.
+   */
+  leaseOf?(pipelineId: string): SinkLease | undefined;
   warn(message: string, error: unknown): void;
   /** A command could not be taken. */
   deadLetter(): void;

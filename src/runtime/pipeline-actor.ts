@@ -80,6 +80,7 @@ export class PipelineActor implements ActorBehaviour<PipelineState> {
     this.#sessions = new Sessions({
       key,
       environment,
+      lease: environment.leaseOf?.(key),
       state: () => this.#state,
       takesCommands: () => this.#ended === undefined,
       enqueue: (command, payload) => this.#enqueue(command, payload, true),
@@ -273,10 +274,11 @@ export class PipelineActor implements ActorBehaviour<PipelineState> {
   #commit(plan: Plan): void {
     if (plan.steps.length > 0) this.#state = plan.state;
     this.#watch?.committed(plan);
+    let sequence = this.#sequence - plan.steps.length;
     for (const step of plan.steps) {
       const { event, before, after } = step;
       this.#sessions.inSenderContext(step, () => this.#environment.recorder.record(event, before, after));
-      this.#sessions.act(step);
+      this.#sessions.act(step, ++sequence);
       if (this.#listeners.size > 0) this.#tell((listener) => listener.changed?.(step));
     }
     this.#snapshots.reached(this.#state, this.#sequence);

@@ -12,15 +12,16 @@ import type { PipelineConfig } from '../domain/spec.ts';
 import type { Checkpoint, RunningState } from '../domain/state.ts';
 import { MAX_BATCH_RECORDS } from '../domain/validate.ts';
 import { Attempts } from './attempts.ts';
-import { type BatchOutcome, processBatch } from './batch-work.ts';
+import { type AttemptInput, type BatchOutcome, processBatch } from './batch-work.ts';
 import type { Clock, Timer } from './clock.ts';
-import type { PipelineConnectors, Sink, SourceBatch } from './connector.ts';
+import type { PipelineConnectors, Sink, SinkLease, SourceBatch } from './connector.ts';
 import type { BatchPayload } from './mailbox.ts';
 import { AttemptError, toPipelineError } from './pipeline-error.ts';
 import { Runner } from './runner.ts';
 
 export interface SessionHost {
   readonly pipelineId: string;
+  readonly lease: SinkLease | undefined;
   readonly clock: Clock;
   readonly prefetch: number;
   connect(config: PipelineConfig, signal: AbortSignal): Promise<PipelineConnectors>;
@@ -57,7 +58,7 @@ export class Session {
       clock: host.clock,
       batchTimeoutMs: state.config.batchTimeoutMs,
       operationTimeoutMs: state.config.operationTimeoutMs,
-      work: (payload, attempt, checkpoint, signal) => this.#work(payload, attempt, checkpoint, signal),
+      work: (input, signal) => this.#work(input, signal),
       report: (command) => {
         host.post(command);
         if (command.type === 'CompleteBatch') this.#runner?.workDone();
@@ -149,20 +150,15 @@ export class Session {
     return this.#controller.signal.aborted;
   }
 
-  async #work(
-    payload: BatchPayload,
-    attempt: number,
-    checkpoint: Checkpoint,
-    signal: AbortSignal,
-  ): Promise<BatchOutcome> {
+  async #work(input: AttemptInput, signal: AbortSignal): Promise<BatchOutcome> {
     const connectors = await this.#open();
     signal.throwIfAborted();
     if (this.#startWithAttempt) {
       this.#startWithAttempt = false;
       void this.start();
     }
-    const { pipelineId } = this.#host;
-    return processBatch({ pipelineId, config: this.#config, connectors, payload, attempt, checkpoint, signal });
+    const { pipelineId, lease } = this.#host;
+    return processBatch({ ...input, pipelineId, lease, config: this.#config, connectors, signal });
   }
 
   #open(): Promise<PipelineConnectors> {
@@ -197,7 +193,8 @@ export class Session {
   async #openSink(sink: Sink, spec: PipelineConfig['sink'], committed: Checkpoint['sink']): Promise<void> {
     if (sink.open === undefined) return;
     const { signal } = this.#controller;
-    const context = { pipelineId: this.#host.pipelineId, spec, committed, fresh: this.#fresh, signal };
+    const { pipelineId, lease } = this.#host;
+    const context = { pipelineId, spec, committed, fresh: this.#fresh, lease, signal };
     await this.#inTime(sink.open(context), `opening the ${spec.type} sink`);
   }
 

@@ -9,7 +9,7 @@ import type { PipelineCommand } from '../domain/command.ts';
 import type { PipelineState } from '../domain/state.ts';
 import { batchAbandoned, pipelineFailed } from './actor-errors.ts';
 import type { Attempts } from './attempts.ts';
-import type { SourceBatch } from './connector.ts';
+import type { SinkLease, SourceBatch } from './connector.ts';
 import type { ActorEnvironment } from './environment.ts';
 import type { BatchPayload } from './mailbox.ts';
 import type { Step } from './running.ts';
@@ -18,6 +18,8 @@ import { Session } from './session.ts';
 export interface SessionsHost {
   readonly key: string;
   readonly environment: ActorEnvironment;
+  /** The actor's, for as long as it lives. */
+  readonly lease: SinkLease | undefined;
   /** The durable state. */
   state(): PipelineState;
   takesCommands(): boolean;
@@ -65,7 +67,8 @@ export class Sessions {
     else tell();
   }
 
-  act({ event, after, envelope }: Step): void {
+  /** `sequence`: the number of the step's event in the journal. */
+  act({ event, after, envelope }: Step, sequence: number): void {
     switch (event.type) {
       case 'PipelineStarted':
       case 'PipelineResumed':
@@ -73,7 +76,7 @@ export class Sessions {
         break;
       case 'BatchIngested':
         if (envelope.payload !== undefined && after.status === 'running' && this.#current !== undefined) {
-          this.#current.attempts.begin(envelope.payload, envelope, after.checkpoint);
+          this.#current.attempts.begin(envelope.payload, sequence, envelope, after.checkpoint);
         } else {
           envelope.reject(batchAbandoned(event.batchId, 'the pipeline does not work on it'));
         }
@@ -110,7 +113,7 @@ export class Sessions {
   }
 
   #open(): void {
-    const { key, environment, enqueue } = this.#host;
+    const { key, environment, lease, enqueue } = this.#host;
     const state = this.#host.state();
     if (state.status !== 'running' || !this.#host.takesCommands()) return;
     const { clock, limits, recorder, connect, warn } = environment;
@@ -119,6 +122,7 @@ export class Sessions {
     this.#current = new Session(
       {
         pipelineId: key,
+        lease,
         clock,
         prefetch: limits.prefetchBatches,
         connect: (config, signal) => connect(key, config, signal),

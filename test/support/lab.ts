@@ -6,7 +6,14 @@ import { initialState, type PipelineState } from '../../src/domain/state.ts';
 import { createMemoryJournal } from '../../src/journals/memory.ts';
 import type { PipelineRecorder } from '../../src/metrics/recorder.ts';
 import type { ActorObserver } from '../../src/runtime/actor-observer.ts';
-import type { PipelineConnectors, Sink, Source, Transform, WriteContext } from '../../src/runtime/connector.ts';
+import type {
+  PipelineConnectors,
+  Sink,
+  SinkLease,
+  Source,
+  Transform,
+  WriteContext,
+} from '../../src/runtime/connector.ts';
 import type { RuntimeLimits } from '../../src/runtime/environment.ts';
 import type { StoredEvent } from '../../src/runtime/journal.ts';
 import type { BatchPayload } from '../../src/runtime/mailbox.ts';
@@ -140,6 +147,7 @@ export interface LabOptions {
   readonly transforms?: readonly Transform[];
   readonly recorder?: PipelineRecorder;
   readonly observer?: ActorObserver;
+  readonly leaseOf?: (key: string) => SinkLease | undefined;
 }
 
 /** A real runtime on a memory journal with faults, a manual clock, and everything it did on record. */
@@ -160,6 +168,7 @@ export class Lab {
       random: () => 0.5,
       recorder: options.recorder ?? this.recorder,
       observer: options.observer,
+      ...(options.leaseOf && { leaseOf: options.leaseOf }),
       limits: {
         mailboxLimit: 1000,
         prefetchBatches: 2,

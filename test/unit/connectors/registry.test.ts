@@ -3,6 +3,7 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import { ConnectorRegistry, createDefaultRegistry } from '../../../src/connectors/registry.ts';
 import {
   METADATA,
+  NEVER,
   pipelineConfig,
   readAll,
   recordsOf,
@@ -117,7 +118,7 @@ describe('create', () => {
     );
     expect(recordsOf(await readAll(made.source!))).toEqual([1, 2, 3]);
     expect(made.transforms[0]!.apply(2, METADATA)).toEqual([4, 'p:0']);
-    await made.sink.write(['x'], { ...METADATA, committed: undefined, signal: new AbortController().signal });
+    await made.sink.write(['x'], { ...METADATA, committed: undefined, sequence: 3, signal: NEVER });
     expect(written).toEqual(['x']);
   });
 

@@ -96,7 +96,7 @@ export async function writeTo(
   committed?: Json,
   signal = NEVER,
 ): Promise<WriteResult> {
-  const context = { pipelineId: 'p', batchId: 'p:0', attempt: 1, committed, signal };
+  const context = { pipelineId: 'p', batchId: 'p:0', attempt: 1, committed, sequence: 3, signal };
   return (await sink.write(records, context)) ?? {};
 }
 
