@@ -1,3 +1,4 @@
+export type { NodeRecord } from './cluster/nodes.ts';
 export type { Config, ConfigOptions } from './config/config.ts';
 export type { ConnectorDefinition } from './connectors/definition.ts';
 export { ConnectorRegistry } from './connectors/registry.ts';

@@ -8,6 +8,7 @@ import type { GlobalOptions } from './global-options.ts';
 import { printEvents, printList, printState } from './inspect.ts';
 import { addJournalCommands } from './journal-commands.ts';
 import { printMetrics } from './metrics.ts';
+import { type NodesOptions, printNodes } from './nodes.ts';
 import { runPipelines } from './run.ts';
 import { type GenerateOptions, generateSlo } from './slo.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
@@ -81,6 +82,12 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
     .action(async (files: string[], options: GenerateOptions) =>
       finish(await generateSlo(files, options, globals(), terminal)),
     );
+  program
+    .command('nodes')
+    .description('the processes that share the pipelines of a PostgreSQL journal, and who owns how many')
+    .option('--pipelines', 'each pipeline with its owner, epoch and lease as well')
+    .option('--json', 'one JSON object a line, with the ids of the pipelines')
+    .action(async (options: NodesOptions) => printNodes(globals(), options, terminal));
   addJournalCommands(program, globals, terminal, finish);
   program
     .command('doctor')

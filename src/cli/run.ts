@@ -48,7 +48,7 @@ export async function runPipelines(files: readonly string[], options: RunOptions
       }
     }
     Object.assign(display, displayOf(terminal, say, watches));
-    const ended = Promise.all(watches.map((watch) => watch.pipeline.completion().catch(() => undefined)));
+    const ended = Promise.all(watches.map((watch) => watch.completed()));
     const first = await Promise.race([ended.then(() => 'ended' as const), interrupted.signal]);
     display.end();
     if (first === 'ended') {
@@ -96,6 +96,8 @@ async function begin(platform: Platform, { spec }: LoadedPipeline, onStatus: () 
     else if (state.status !== 'running') await pipeline.start();
     return watch;
   } catch (error) {
+    // Its owner starts it; this process follows it, and goes on with it when it comes here.
+    if (codeOf(error) === 'DATAFLOW_ERR_PIPELINE_ELSEWHERE') return watch;
     watch.end();
     throw error;
   }

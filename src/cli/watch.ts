@@ -63,6 +63,17 @@ export class Watch {
     return error;
   }
 
+  /** Until the pipeline has ended, here or in another process; why it did not end well is told by `failure`. */
+  async completed(): Promise<void> {
+    try {
+      this.#state = await this.pipeline.completion();
+    } catch {
+      // Here it is known already; the state of one that failed elsewhere says what happened.
+      this.#state = await this.pipeline.state().catch(() => this.#state);
+    }
+    this.#endedAt ??= performance.now();
+  }
+
   /** Records of this run, by its time. */
   get perSecond(): number {
     const seconds = ((this.#endedAt ?? performance.now()) - this.#startedAt) / 1000;

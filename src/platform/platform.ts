@@ -6,10 +6,10 @@
  *     nothing that happened on the way is lost; it is idempotent and ends in bounded time.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { Config } from '../config/config.ts';
-import { hasSecret, redact } from '../config/redact.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { NodeRecord } from '../cluster/nodes.ts';
+import type { Config } from '../config/config.ts';
+import { hasSecret, redact } from '../config/redact.ts';
 import type { ConnectorRegistry } from '../connectors/registry.ts';
 import type { PipelineDefinition } from '../domain/spec.ts';
 import type { PipelineState, PipelineStatus } from '../domain/state.ts';

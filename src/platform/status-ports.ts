@@ -1,5 +1,6 @@
 /** What the status page sees and steers of a platform. */
 import { hostname } from 'node:os';
+import type { Cluster } from '../cluster/cluster.ts';
 import type { Config } from '../config/config.ts';
 import { describeConfig, type SettingSource } from '../config/load-config.ts';
 import { redact } from '../config/redact.ts';
@@ -20,7 +21,6 @@ import type {
   StatusPorts,
 } from '../server/status/ports.ts';
 import { instrumentFilter } from '../telemetry/instrument-filter.ts';
-import type { Cluster } from '../cluster/cluster.ts';
 import type { Attachments } from './attachments.ts';
 import { CODE_TYPE, type PipelineSpec } from './code-parts.ts';
 import { instrumentationOf, modulesOf } from './modules.ts';

@@ -38,6 +38,7 @@ async function bare(options: Partial<Parameters<typeof startStatusServer>[0]> = 
     startedAt: 0,
     pipelines: () => [],
     pipeline: () => undefined,
+    absence: async () => undefined,
     isDetached: () => false,
     actions: {
       create: async () => ({ id: 'x', created: true }),

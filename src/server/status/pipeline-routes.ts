@@ -182,7 +182,8 @@ function writeRoutes(app: App, context: StatusContext): void {
 
 async function detail({ ports, board }: StatusContext, id: string) {
   const sequenceNumber = await ports.journal.highestSequence(id);
-  const view = await pipelineOf(ports, id);
+  // Both are of one moment: nothing is waited for in between.
+  const view = ports.pipeline(id) ?? (await pipelineOf(ports, id));
   board.refresh();
   return { ...board.summary(id), ...detailOf(view, ports.redact), sequenceNumber };
 }

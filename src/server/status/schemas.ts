@@ -211,7 +211,9 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     instrumentation: list(object({ name: text, version: text, active: boolean, description: text })),
   }),
   Cluster: object({
-    nodes: list(object({ node: text, address: orNull(text), pipelines: integer, self: boolean, state: choice('up', 'gone') })),
+    nodes: list(
+      object({ node: text, address: orNull(text), pipelines: integer, self: boolean, state: choice('up', 'gone') }),
+    ),
   }),
   OpenApi: { type: 'object', description: 'An OpenAPI 3.1 document.' },
   Health: object({ status: health, pipelines: counts, uptimeSeconds: number, version: text }),
