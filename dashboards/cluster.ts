@@ -136,6 +136,40 @@ export const cluster = dashboard({
       }),
     ),
     row(
+      'Ownership',
+      timeseries({
+        title: 'Pipelines owned',
+        description: 'Leases that each process holds, where processes share the pipelines. They should be even.',
+        unit: 'short',
+        stacked: true,
+        empty: 'Nothing is shared',
+        queries: [query(gauge('max', 'clusterPipelinesOwned', INSTANCE), '{{instance}}')],
+      }),
+      timeseries({
+        title: 'Nodes seen',
+        description: 'Live processes as each of them sees them. Two numbers for long: some cannot reach the database.',
+        unit: 'short',
+        empty: 'Nothing is shared',
+        queries: [query(gauge('max', 'clusterNodes', INSTANCE), '{{instance}}')],
+      }),
+      timeseries({
+        title: 'Takeovers',
+        description:
+          'Pipelines a second that a process took over from one that had crashed, frozen or lost its connection.',
+        unit: 'short',
+        empty: 'Nothing is shared',
+        queries: [query(rate('clusterTakeovers', INSTANCE), '{{instance}}')],
+      }),
+      timeseries({
+        title: 'Fenced appends',
+        description:
+          'Appends a second of a process that did not know yet that another one owns the pipeline. None was written.',
+        unit: 'short',
+        empty: 'Nothing is shared',
+        queries: [query(rate('clusterAppendsFenced', INSTANCE), '{{instance}}')],
+      }),
+    ),
+    row(
       'Processes',
       timeseries({
         title: 'Resident memory by instance',

@@ -104,11 +104,20 @@ export class Cluster {
     return this.#options.holdings.size;
   }
 
+  holds(key: string): boolean {
+    return this.#options.holdings.get(key) !== undefined;
+  }
+
   /** Joins, and recovers this node's share of what is vacant. */
   async start(): Promise<void> {
     await this.#heartbeat.start();
     while ((await this.#placement.round()) > 0);
     this.#schedule();
+  }
+
+  /** Tells the other nodes of an address that is known only now. */
+  announce(): Promise<void> {
+    return this.#heartbeat.announce();
   }
 
   /** The actor of the pipeline, which comes here where nobody has it; undefined where another node does. */
@@ -129,6 +138,7 @@ export class Cluster {
   /** DATAFLOW_ERR_PIPELINE_ELSEWHERE with the owner's name, where there is one. */
   async refusal(key: string): Promise<Error> {
     const owner = await this.#options.leases.ownerOf(key);
+    await this.#heartbeat.refresh();
     const address = this.nodes.find(({ name }) => name === owner)?.address;
     return elsewhere(key, owner === this.#name ? undefined : owner, address);
   }

@@ -65,6 +65,11 @@ export class Heartbeat {
     this.#schedule(timing.renewMs);
   }
 
+  /** Tells what has changed of this node before the next beat does. */
+  async announce(): Promise<void> {
+    await this.#report();
+  }
+
   async leave(): Promise<void> {
     this.#hasLeft = true;
     await this.#beating;

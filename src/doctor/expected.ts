@@ -34,7 +34,8 @@ export const DOCUMENTED: ReadonlyMap<string, InstrumentDefinition> = new Map(
 function isConfigured(config: TelemetryConfig): (definition: InstrumentDefinition) => boolean {
   const wanted = instrumentFilter(config.filter);
   return ({ name, group }) => {
-    if (!wanted(name)) return false;
+    // The endpoint does not say whether the process shares its pipelines.
+    if (!wanted(name) || group === 'cluster') return false;
     if (name === INSTRUMENTS.cpuUsage.name) return config.process.enabled;
     if (group === 'actor') return config.actors.enabled;
     return group !== 'runtime' || config.runtime.enabled;

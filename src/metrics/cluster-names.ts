@@ -1,7 +1,7 @@
 /** Of the processes that share pipelines; none of them is made where one process owns the journal. */
 export const CLUSTER_INSTRUMENTS = {
   clusterPipelinesOwned: {
-    group: 'added',
+    group: 'cluster',
     name: 'dataflow.cluster.pipelines.owned',
     kind: 'gauge',
     unit: '',
@@ -10,7 +10,7 @@ export const CLUSTER_INSTRUMENTS = {
     description: 'Pipelines whose lease this process holds.',
   },
   clusterNodes: {
-    group: 'added',
+    group: 'cluster',
     name: 'dataflow.cluster.nodes',
     kind: 'gauge',
     unit: '',
@@ -19,7 +19,7 @@ export const CLUSTER_INSTRUMENTS = {
     description: 'Live processes that share the pipelines, as this one sees them.',
   },
   clusterTakeovers: {
-    group: 'added',
+    group: 'cluster',
     name: 'dataflow.cluster.takeovers',
     kind: 'counter',
     unit: '',
@@ -28,7 +28,7 @@ export const CLUSTER_INSTRUMENTS = {
     description: 'Pipelines that this process took over from one that had crashed, frozen or lost its connection.',
   },
   clusterAppendsFenced: {
-    group: 'added',
+    group: 'cluster',
     name: 'dataflow.cluster.appends.fenced',
     kind: 'counter',
     unit: '',

@@ -17,7 +17,7 @@ export interface InstrumentDefinition {
   readonly description: string;
   /** Upper bounds, ascending, without +Inf; histograms only. */
   readonly buckets?: readonly number[];
-  readonly group: 'documented' | 'added' | 'actor' | 'runtime';
+  readonly group: 'documented' | 'added' | 'cluster' | 'actor' | 'runtime';
 }
 
 /** The instrumentation scope of the pipeline instruments. */

@@ -18,7 +18,10 @@ export async function openJournal(
   const { kind, path, durability, maxBytes } = config;
   if (kind === 'memory') return createMemoryJournal();
   if (kind === 'postgres') {
-    return openPostgres({ ...postgresOptions(config, env), clock, requireLeases: cluster.enabled });
+    const options = { ...postgresOptions(config, env), clock };
+    if (!cluster.enabled) return openPostgres(options);
+    // What is not stored within the time of a lease is for the next owner to store.
+    return openPostgres({ ...options, requireLeases: true, retryForMs: cluster.leaseTimeMs });
   }
   return openEmbeddedJournal({ path, durability, ...(maxBytes !== undefined && { maxBytes }) });
 }

@@ -151,8 +151,11 @@ export class Pipeline {
   }
 
   /** The state in which the pipeline has ended, or why the actor has; undefined when neither is so elsewhere. */
-  #endOf(actor: PipelineActor | undefined): Promise<PipelineState | Error | undefined> {
+  async #endOf(actor: PipelineActor | undefined): Promise<PipelineState | Error | undefined> {
     if (actor === undefined) return this.#endElsewhere();
+    // One that came from another process may still have to find out what state it is in.
+    await actor.ready.catch(() => {});
+    if (actor.ended !== undefined) return actor.ended;
     return new Promise((resolve) => {
       const settle = (state: PipelineState): boolean => {
         const end = endIn(this.id, state);

@@ -113,7 +113,7 @@ export class Platform {
   /** Those of this process. */
   listPipelines(status?: PipelineStatus): PipelineSummary[] {
     this.#assertOpen();
-    const all = [...this.#parts.runtime.actors()].map((actor) => summarise(actor.key, actor.state, actor.ended));
+    const all = [...this.#parts.seats.actors()].map((actor) => summarise(actor.key, actor.state, actor.ended));
     return all
       .filter((summary) => summary.status !== 'empty' || summary.unavailable !== undefined)
       .filter((summary) => status === undefined || summary.status === status)

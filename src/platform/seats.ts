@@ -29,6 +29,8 @@ export interface Seat {
 }
 
 export interface Seats {
+  /** The actors of the pipelines that this process has. */
+  actors(): Iterable<PipelineActor>;
   /** Undefined for an id that this process can know to be unknown. */
   find(id: string): Seat | undefined;
   /** The pipeline's seat, and its actor where it is here now, made where there is none anywhere. */
@@ -47,6 +49,10 @@ export class OwnSeats implements Seats {
   constructor(runtime: PipelineRuntime, stopTimeoutMs: number) {
     this.#runtime = runtime;
     this.#stopTimeoutMs = stopTimeoutMs;
+  }
+
+  actors(): Iterable<PipelineActor> {
+    return this.#runtime.actors();
   }
 
   find(id: string): Seat | undefined {

@@ -7,6 +7,7 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Journal } from '../runtime/journal.ts';
+import type { PipelineActor } from '../runtime/pipeline-actor.ts';
 import { readState } from '../runtime/read-state.ts';
 import type { PipelineRuntime } from '../runtime/runtime.ts';
 import { type Elsewhere, type Seat, type Seats, unknownPipeline } from './seats.ts';
@@ -25,6 +26,11 @@ export class SharedSeats implements Seats {
     this.#runtime = runtime;
     this.#journal = journal;
     this.#clock = clock;
+  }
+
+  /** Without those whose last append is still on its way after they were given up. */
+  *actors(): Iterable<PipelineActor> {
+    for (const actor of this.#runtime.actors()) if (this.#cluster.holds(actor.key)) yield actor;
   }
 
   find(id: string): Seat {

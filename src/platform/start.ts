@@ -110,6 +110,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
     const platform = new Platform({ ...parts, registry, tails, status });
     const audit = options.onAudit ?? toStandardError;
     await status.start(statusPortsOf(platform, { ...parts, audit }));
+    await cluster?.announce();
     return platform;
   } catch (error) {
     await Promise.allSettled([status.close(), cluster?.drain(0)]);

@@ -51,7 +51,7 @@ export function statusPortsOf(platform: Platform, parts: StatusParts): StatusPor
     version,
     startedAt: clock.now(),
     *pipelines() {
-      for (const actor of runtime.actors()) if (isThere(actor)) yield viewOf(actor);
+      for (const actor of parts.seats.actors()) if (isThere(actor)) yield viewOf(actor);
     },
     pipeline(id) {
       const actor = runtime.get(id);
@@ -72,11 +72,11 @@ export function statusPortsOf(platform: Platform, parts: StatusParts): StatusPor
   };
 }
 
-function nodeViews(platform: Platform, { cluster, runtime }: StatusParts): NodeView[] {
+function nodeViews(platform: Platform, { cluster, seats }: StatusParts): NodeView[] {
   const self: NodeView = {
     node: cluster?.name ?? hostname(),
     address: platform.statusUrl ?? null,
-    pipelines: [...runtime.actors()].filter(isThere).length,
+    pipelines: [...seats.actors()].filter(isThere).length,
     self: true,
     state: 'up',
   };

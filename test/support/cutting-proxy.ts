@@ -10,6 +10,8 @@ export interface CuttingProxy {
   acted(): Promise<void>;
   /** Lets go what is held. */
   release(): void;
+  /** Cuts every connection and lets none through, until it is told to let them through again. */
+  part(isParted: boolean): void;
   close(): Promise<void>;
 }
 
@@ -22,7 +24,13 @@ export async function startCuttingProxy(serverPort: number): Promise<CuttingProx
   let onActed: (() => void) | undefined;
   let acted = Promise.resolve();
 
+  let isParted = false;
+
   const server = createServer((client) => {
+    if (isParted) {
+      client.destroy();
+      return;
+    }
     const upstream = connect(serverPort, '127.0.0.1');
     const sent: Buffer[] = [];
     chunks.push(sent);
@@ -78,6 +86,10 @@ export async function startCuttingProxy(serverPort: number): Promise<CuttingProx
     release() {
       held?.();
       held = undefined;
+    },
+    part(parted) {
+      isParted = parted;
+      if (parted) for (const socket of sockets) socket.destroy();
     },
     async close() {
       for (const socket of sockets) socket.destroy();

@@ -44,7 +44,7 @@ export function rowsOf(table: string): readonly (readonly string[])[] {
 /** Every generated table by its name, as the code says it now. */
 export async function expectedTables(): Promise<ReadonlyMap<string, string>> {
   const { commands, options } = await commandLineTables();
-  const metrics = (['documented', 'added', 'actor', 'runtime'] as const).map(
+  const metrics = (['documented', 'added', 'cluster', 'actor', 'runtime'] as const).map(
     (group) => [`metrics-${group}`, metricsTable(INSTRUMENT_LIST.filter((row) => row.group === group))] as const,
   );
   return new Map([

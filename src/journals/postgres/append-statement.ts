@@ -80,7 +80,7 @@ export class AppendStatement {
         (SELECT max(sequence) FROM ${s}.events WHERE key = $1),
         (SELECT deleted_to FROM ${s}.streams WHERE key = $1), 0) AS highest`;
     this.#stored = `
-      SELECT sequence, array_to_json(tags)::text AS tags, created_at, data, metadata FROM ${s}.events
+      SELECT sequence, writer, array_to_json(tags)::text AS tags, created_at, data, metadata FROM ${s}.events
       WHERE key = $1 AND sequence BETWEEN $2 AND $3 ORDER BY sequence`;
   }
 
@@ -116,8 +116,8 @@ export class AppendStatement {
 
   /**
    * Why an append was not stored: because its events are there already, all or the first of them, or
-   * DATAFLOW_ERR_JOURNAL_FENCED, or DATAFLOW_ERR_JOURNAL_CONFLICT. An append that was stored before its answer was lost
-   * counts, whoever holds the lease by now.
+   * DATAFLOW_ERR_JOURNAL_FENCED, or DATAFLOW_ERR_JOURNAL_CONFLICT. What this journal itself stored before the answer was
+   * lost counts, whoever holds the lease by now.
    */
   resolve(append: PendingAppend): Promise<Resolution> {
     const { key, after, events, epoch } = append;
@@ -129,7 +129,8 @@ export class AppendStatement {
       const known = await query(this.#stored, [key, after + 1, after + events.length]);
       const expected = Math.min(events.length, highest - after);
       const different = firstDifference(append, known, expected);
-      if (different === undefined && expected === events.length) return {};
+      const isOurs = !isFenced || known.every(({ writer }) => writer === this.#writer);
+      if (isOurs && different === undefined && expected === events.length) return {};
       if (isFenced) throw fencedError(key, lease?.owner ?? undefined);
       if (different !== undefined) throw conflictError(key, different, highest);
       if (expected < 0) throw conflictError(key, after + 1, highest);

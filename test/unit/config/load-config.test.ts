@@ -57,6 +57,7 @@ describe('defaults', () => {
         recoveryConcurrency: 16,
       },
       statusPage: { enabled: true, host: '127.0.0.1', port: 5266, retryOnRandomPort: true, publicRead: false },
+      cluster: { enabled: false, leaseTimeMs: 10_000 },
     });
     const isFrozen = (value: unknown): boolean =>
       typeof value !== 'object' || value === null || (Object.isFrozen(value) && Object.values(value).every(isFrozen));
@@ -123,6 +124,9 @@ describe('environment', () => {
     DATAFLOW_STATUS_PAGE_HOST: ['::1', '::1'],
     DATAFLOW_STATUS_PAGE_PORT: ['0', 0],
     DATAFLOW_STATUS_PAGE_TOKEN: ['t', 't'],
+    DATAFLOW_CLUSTER_ENABLED: ['yes', true],
+    DATAFLOW_CLUSTER_NODE: ['n', 'n'],
+    DATAFLOW_CLUSTER_LEASE_TIME: ['5s', 5000],
     OTEL_METRICS_EXPORTER: ['prometheus,otlp', true],
     OTEL_EXPORTER_OTLP_METRICS_PROTOCOL: ['grpc', 'grpc'],
     OTEL_EXPORTER_OTLP_PROTOCOL: ['grpc', 'grpc'],
@@ -242,7 +246,7 @@ describe('file', () => {
     expect(error.problems).toEqual([
       {
         path: 'http',
-        expected: 'one of the keys journal, metrics, runtime, statusPage',
+        expected: 'one of the keys journal, metrics, runtime, statusPage, cluster',
         got: 'the unknown key "http"',
         file,
         line: 7,

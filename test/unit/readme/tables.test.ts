@@ -21,6 +21,7 @@ const NAMES = [
   'options',
   'metrics-documented',
   'metrics-added',
+  'metrics-cluster',
   'metrics-actor',
   'metrics-runtime',
   'configuration',
@@ -109,7 +110,7 @@ describe('every name that the text uses exists', () => {
 
   test('settings', () => {
     const keys = rowsOf(expected.get('configuration')!.trim()).map(([cell]) => cell!.replaceAll('`', ''));
-    const groups = ['journal', 'metrics', 'runtime', 'statusPage'];
+    const groups = ['journal', 'metrics', 'runtime', 'statusPage', 'cluster'];
     const pattern = new RegExp(`\`((?:${groups.join('|')})(?:\\.\\w+)+)(?:: \\w+)?\``, 'g');
     // The one name of that form that is a file's.
     const named = [...readme.matchAll(pattern)].map(([, key]) => key!).filter((key) => key !== 'journal.db');

@@ -6,6 +6,7 @@ import {
 } from '@opentelemetry/sdk-metrics';
 import { ActorMetrics } from '../../../src/metrics/actor-metrics.ts';
 import { DEFAULT_ACTOR_METRICS_CONFIG } from '../../../src/metrics/actor-metrics-config.ts';
+import { ClusterMetrics } from '../../../src/metrics/cluster-metrics.ts';
 import { INSTRUMENT_LIST, METER_NAME } from '../../../src/metrics/names.ts';
 import { PipelineMetricsReporter } from '../../../src/metrics/reporter.ts';
 import { createTelemetry, startTelemetry, type Telemetry } from '../../../src/telemetry/start-telemetry.ts';
@@ -237,6 +238,7 @@ test('every instrument of the table has a source: each one is created by the rep
   const actor = actors.started({ path: 'a', mailboxSize: 0 });
   actor.waited(1);
   actor.turnEnded(1);
+  const cluster = new ClusterMetrics(meter, () => ({ held: 1, liveNodes: 1 }));
   await telemetry.collect();
   const { scopeMetrics } = await telemetry.collect();
   const names = scopeMetrics.flatMap(({ metrics }) => metrics.map(({ descriptor }) => descriptor.name));
@@ -245,4 +247,5 @@ test('every instrument of the table has a source: each one is created by the rep
   expect(missing.filter((name) => name !== 'jvm.gc.pause' && !name.startsWith('nodejs.eventloop.delay.'))).toEqual([]);
   reporter.close();
   actors.close();
+  cluster.close();
 });
