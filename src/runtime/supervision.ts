@@ -2,7 +2,7 @@
  * What follows a crash of the actor: a pause that grows, then recovery from the journal; or the end.
  *
  * R1. Never resume: after a crash the state in memory may differ from the journal, so it is always rebuilt.
- * R2. What another try cannot mend (a gap, an unknown event, a foreign writer) ends the actor, not the process.
+ * R2. What another try cannot mend (a gap, an unknown event, a foreign writer, a lost lease) ends the actor, not the process.
  * R3. `cancel` ends the pause at once, so that a stop never waits for it.
  */
 import { backoffMs } from '../domain/retry.ts';
@@ -19,6 +19,9 @@ const HOPELESS: ReadonlySet<string> = new Set([
   'DATAFLOW_ERR_JOURNAL_CORRUPT',
   'DATAFLOW_ERR_JOURNAL_FOREIGN',
   'DATAFLOW_ERR_JOURNAL_CLOSED',
+  // Another process owns the pipeline. A sink that is fenced needs no rule of its own: its error is a failure like any
+  // other, the append that would record it is refused with this code, and the actor ends without having failed.
+  'DATAFLOW_ERR_JOURNAL_FENCED',
 ]);
 
 export function isHopeless(error: unknown): boolean {
