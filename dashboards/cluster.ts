@@ -142,6 +142,7 @@ export const cluster = dashboard({
         description: 'Leases that each process holds, where processes share the pipelines. They should be even.',
         unit: 'short',
         stacked: true,
+        width: 6,
         empty: 'Nothing is shared',
         queries: [query(gauge('max', 'clusterPipelinesOwned', INSTANCE), '{{instance}}')],
       }),
@@ -149,6 +150,7 @@ export const cluster = dashboard({
         title: 'Nodes seen',
         description: 'Live processes as each of them sees them. Two numbers for long: some cannot reach the database.',
         unit: 'short',
+        width: 6,
         empty: 'Nothing is shared',
         queries: [query(gauge('max', 'clusterNodes', INSTANCE), '{{instance}}')],
       }),
@@ -157,6 +159,7 @@ export const cluster = dashboard({
         description:
           'Pipelines a second that a process took over from one that had crashed, frozen or lost its connection.',
         unit: 'short',
+        width: 6,
         empty: 'Nothing is shared',
         queries: [query(rate('clusterTakeovers', INSTANCE), '{{instance}}')],
       }),
@@ -165,6 +168,7 @@ export const cluster = dashboard({
         description:
           'Appends a second of a process that did not know yet that another one owns the pipeline. None was written.',
         unit: 'short',
+        width: 6,
         empty: 'Nothing is shared',
         queries: [query(rate('clusterAppendsFenced', INSTANCE), '{{instance}}')],
       }),

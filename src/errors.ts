@@ -131,6 +131,10 @@ export const ERRORS = {
   DATAFLOW_ERR_SINK_UNWRITABLE: { disposition: 'stop', meaning: 'The sink cannot be written.' },
   DATAFLOW_ERR_SINK_CHANGED: { disposition: 'stop', meaning: 'The sink no longer matches the checkpoint.' },
   DATAFLOW_ERR_SINK_EXISTS: { disposition: 'stop', meaning: 'The sink holds data that this pipeline did not write.' },
+  DATAFLOW_ERR_SINK_FENCED: {
+    disposition: 'stop',
+    meaning: 'Another process has taken the pipeline over and writes to the sink; nothing more is written here.',
+  },
   DATAFLOW_ERR_SINK_REFUSED_RECORD: { disposition: 'stop', meaning: 'The sink refused a record; it is a dead letter.' },
 
   DATAFLOW_ERR_SERVER_PORT_IN_USE: { disposition: 'fatal', meaning: 'Another process listens on the port.' },

@@ -19,6 +19,8 @@ const HOPELESS: ReadonlySet<string> = new Set([
   'DATAFLOW_ERR_JOURNAL_CORRUPT',
   'DATAFLOW_ERR_JOURNAL_FOREIGN',
   'DATAFLOW_ERR_JOURNAL_CLOSED',
+  // Another process owns the pipeline. A sink that is fenced needs no rule of its own: its error is a failure like any
+  // other, the append that would record it is refused with this code, and the actor ends without having failed.
   'DATAFLOW_ERR_JOURNAL_FENCED',
 ]);
 

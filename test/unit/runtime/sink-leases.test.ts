@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Sink } from '../../../src/runtime/connector.ts';
 import { settle } from '../../../src/testing/manual-clock.ts';
-import { CONFIG, coded, ingest, Lab } from '../../support/lab.ts';
+import { CONFIG, coded, ingest, Lab, outcomeOf } from '../../support/lab.ts';
 
 const LEASE = { epoch: 7, takeoverEpoch: 5 };
 
@@ -89,4 +89,28 @@ describe('a sink is told under what it writes', () => {
     expect(notes).toContain(`sink a#1 undefined/undefined ${ingested}`);
     await lab.stop();
   });
+});
+
+describe('a pipeline that another process has taken over', () => {
+  test.each(['open', 'write'])(
+    'a sink is fenced in %s: so is the record of that failure, and the actor ends',
+    async (where) => {
+      const fence = () => {
+        throw coded('DATAFLOW_ERR_SINK_FENCED');
+      };
+      const lab = new Lab({ leaseOf: () => LEASE, connectors: () => ({ sink: { write: () => {}, [where]: fence } }) });
+      lab.journal.alwaysOnAppend = (_, events) =>
+        events.some(({ data }) => data.type === 'PipelineFailed')
+          ? { kind: 'reject', error: coded('DATAFLOW_ERR_JOURNAL_FENCED') }
+          : undefined;
+      const actor = await lab.running('p');
+      expect(await outcomeOf(ingest(actor, 'a'))).toBe('DATAFLOW_ERR_JOURNAL_FENCED');
+      expect(actor.ended).toMatchObject({ code: 'DATAFLOW_ERR_JOURNAL_FENCED' });
+      expect(await lab.storedTypes('p')).not.toContain('PipelineFailed');
+      expect(lab.recorder.types()).not.toContain('PipelineFailed');
+      expect(lab.recorder.types()).not.toContain('BatchFailed');
+      expect(lab.clock.pending).toBe(0);
+      await lab.stop();
+    },
+  );
 });
