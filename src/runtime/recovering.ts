@@ -17,12 +17,16 @@ export interface RecoveredChunk {
   readonly events: readonly PipelineEvent[];
 }
 
-/** The events of `key` after `sequence`, validated and decoded. */
+/**
+ * The events of `key` after `sequence`, validated and decoded. `atLeast` is a sequence number that the stream had before
+ * the call, for whoever reads while another process may append; without it the stream must end where it ends afterwards.
+ */
 export async function* readValidated(
   journal: Journal,
   key: string,
   sequence: number,
   signal: AbortSignal,
+  atLeast?: number,
 ): AsyncGenerator<RecoveredChunk> {
   let expected = sequence + 1;
   for await (const stored of journal.read(key, { from: expected, signal })) {
@@ -33,6 +37,10 @@ export async function* readValidated(
       expected += 1;
     }
     yield { stored, events };
+  }
+  if (atLeast !== undefined) {
+    if (expected <= atLeast) throw gap(key, atLeast + 1, expected);
+    return;
   }
   if (expected > sequence + 1) return;
   const highest = await journal.highestSequence(key);

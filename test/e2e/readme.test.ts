@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
+import { shutDownNodes, startNode } from '../support/cluster.ts';
 import { ROOT } from '../support/command-line.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 import { type Family, parsePrometheus, sampleValue } from '../support/prometheus-parser.ts';
@@ -20,6 +21,8 @@ const ELSEWHERE: Readonly<Record<string, readonly [file: string, words: readonly
 /** Run here, while `npm start` serves. */
 const SCRAPE = 'curl -s http://localhost:9095/metrics';
 const DOCTOR = 'npx dataflow doctor';
+/** Run here, while a process shares its pipelines. */
+const NODES = 'npx dataflow nodes --pipelines';
 
 const readme = readReadme();
 const commands = codeBlocks(readme, 'sh').flatMap(({ code }) => code.trim().split('\n'));
@@ -214,10 +217,12 @@ describe('code', () => {
 });
 
 describe('commands', () => {
-  const dataflow = commands.filter((command) => command.startsWith('npx dataflow ') && command !== DOCTOR);
+  const dataflow = commands.filter(
+    (command) => command.startsWith('npx dataflow ') && ![DOCTOR, NODES].includes(command),
+  );
 
   test('each one is run by a test', async () => {
-    const others = commands.filter((command) => ![...dataflow, SCRAPE, DOCTOR].includes(command));
+    const others = commands.filter((command) => ![...dataflow, SCRAPE, DOCTOR, NODES].includes(command));
     expect(others.sort()).toEqual(Object.keys(ELSEWHERE).sort());
     for (const [file, words] of Object.values(ELSEWHERE)) {
       const text = await readFile(join(ROOT, file), 'utf8');
@@ -231,11 +236,29 @@ describe('commands', () => {
     expect(stderr).not.toMatch(/error|warning/i);
   });
 
+  test(NODES, async () => {
+    const node = await startNode({ url: database.url(), schema: 'dataflow', node: 'worker-1' });
+    try {
+      await node.spawnPipeline({
+        id: 'big-quakes',
+        source: { type: 'push' },
+        sink: { type: 'null', connectionString: 'null' },
+      });
+      const shared = { ...env, DATAFLOW_JOURNAL_KIND: 'postgres', DATAFLOW_JOURNAL_URL: database.url() };
+      const { stdout, stderr } = await execute('sh', ['-c', NODES], { cwd: tree, env: shared });
+      expect(stdout).toMatch(/^worker-1 +up +\d/m);
+      expect(stdout).toMatch(/^big-quakes +worker-1 +1 +until /m);
+      expect(stderr).toBe('');
+    } finally {
+      await shutDownNodes();
+    }
+  });
+
   test('every command of the table has run, or prints its answer here', async () => {
     const [, section = ''] = readme.split('<!-- table:commands -->');
     const names = rowsOf(section.split('<!-- /table -->')[0]!.trim()).map(([cell]) => cell!.split(/[ `]/)[2]!);
-    expect(names).toHaveLength(13);
-    const ran = [...dataflow, DOCTOR];
+    expect(names).toHaveLength(14);
+    const ran = [...dataflow, DOCTOR, NODES];
     const rest = names.filter((name) => !ran.some((command) => command.startsWith(`npx dataflow ${name}`)));
     expect(rest).toEqual(['state', 'metrics']);
     const state = await run('npx', ['dataflow', 'state', 'big-quakes']);
@@ -250,8 +273,14 @@ describe('commands', () => {
 describe('YAML', () => {
   test('each block is pipelines, settings or a Prometheus configuration', () => {
     const kinds = samples.map(({ value }) => Object.keys(value).join());
-    expect([...new Set(kinds)].sort()).toEqual(['journal', 'metrics', 'pipelines', 'scrape_configs']);
-    expect(kinds.filter((kind) => kind !== 'metrics' && kind !== 'journal')).toHaveLength(2);
+    expect([...new Set(kinds)].sort()).toEqual([
+      'journal',
+      'journal,cluster',
+      'metrics',
+      'pipelines',
+      'scrape_configs',
+    ]);
+    expect(kinds.filter((kind) => kind !== 'metrics' && !kind.startsWith('journal'))).toHaveLength(2);
   });
 
   test.each(samples.filter(({ value }) => value.metrics !== undefined || value.journal !== undefined))(
