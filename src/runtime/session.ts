@@ -192,10 +192,17 @@ export class Session {
 
   async #openSink(sink: Sink, spec: PipelineConfig['sink'], committed: Checkpoint['sink']): Promise<void> {
     if (sink.open === undefined) return;
-    const { signal } = this.#controller;
+    const attempt = new AbortController();
+    const signal = AbortSignal.any([this.#controller.signal, attempt.signal]);
     const { pipelineId, lease } = this.#host;
     const context = { pipelineId, spec, committed, fresh: this.#fresh, lease, signal };
-    await this.#inTime(sink.open(context), `opening the ${spec.type} sink`);
+    try {
+      await this.#inTime(sink.open(context), `opening the ${spec.type} sink`);
+    } catch (error) {
+      // Another sink is opened in its place: one that is late must not go on.
+      attempt.abort(error);
+      throw error;
+    }
   }
 
   async #closeSink(sink: Sink | undefined): Promise<void> {

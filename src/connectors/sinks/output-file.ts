@@ -1,15 +1,37 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { codeOf, DataflowError } from '../../errors.ts';
-import { fileFailure } from '../file-failure.ts';
+import { codeOf } from '../../errors.ts';
+import type { SinkLease } from '../../runtime/connector.ts';
 import { makeDirectory } from '../make-directory.ts';
 import { syncDirectory } from '../sync-directory.ts';
 import { type Claim, claimFile } from './claims.ts';
+import { FileFence } from './file-fence.ts';
 import type { FileSinkOptions } from './file-options.ts';
+import { moveToNewInode } from './new-inode.ts';
+import { changed, exists, failure, unwritable } from './output-errors.ts';
 
 /** Bytes of one write call, so that an abort is noticed in between. */
 const WRITE_BYTES = 1024 * 1024;
+
+export interface Opening {
+  readonly pipelineId: string;
+  /** Bytes; undefined: nothing was committed yet. */
+  readonly committed: number | undefined;
+  /** The epoch of the lease under which that was committed; 0: of none. */
+  readonly committedEpoch: number;
+  /** Nothing in the file can be this pipeline's own. */
+  readonly fresh: boolean;
+  readonly lease: SinkLease | undefined;
+  readonly signal: AbortSignal;
+}
+
+interface Claimed {
+  readonly handle: FileHandle;
+  readonly claim: Claim;
+  /** Bytes, when it was claimed. */
+  readonly size: number;
+}
 
 /**
  * A file that ends exactly where its last commit ended.
@@ -18,55 +40,56 @@ const WRITE_BYTES = 1024 * 1024;
  * R2. No byte is written after the abort of its signal.
  * R3. A write that returns has put its bytes on the disk, where fsync is on.
  * R4. One file is open once in a process, whatever its names are.
+ * R5. Under a lease, what an older owner still does reaches no byte that is committed: see `file-fence.ts`. Without one
+ *     there is nothing on the disk but the file.
  */
 export class OutputFile {
   readonly #handle: FileHandle;
   readonly #options: FileSinkOptions;
   readonly #claim: Claim;
+  readonly #fence: FileFence | undefined;
   #working: Promise<unknown> = Promise.resolve();
   #closed: Promise<void> | undefined;
 
-  private constructor(handle: FileHandle, options: FileSinkOptions, claim: Claim) {
+  private constructor({ handle, claim }: Claimed, options: FileSinkOptions, fence: FileFence | undefined) {
     this.#handle = handle;
     this.#options = options;
     this.#claim = claim;
+    this.#fence = fence;
   }
 
   /**
-   * Opens the file and cuts it to `committed` bytes; undefined: nothing was committed yet. `fresh`: nothing in it can be
-   * this pipeline's own.
+   * Opens the file and cuts it to what is committed. With a lease the links of the path must be resolved.
    *
-   * @throws DataflowError DATAFLOW_ERR_SINK_UNWRITABLE, _EXISTS, _CHANGED; an error of code RESOURCE_EXHAUSTED.
+   * @throws DataflowError DATAFLOW_ERR_SINK_UNWRITABLE, _EXISTS, _CHANGED, _FENCED; an error of code RESOURCE_EXHAUSTED.
    */
-  static async open(
-    options: FileSinkOptions,
-    owner: string,
-    committed: number | undefined,
-    fresh: boolean,
-  ): Promise<OutputFile> {
-    let handle: FileHandle | undefined;
-    let claim: Claim | undefined;
+  static async open(options: FileSinkOptions, opening: Opening): Promise<OutputFile> {
+    const { path } = options;
+    const { pipelineId, committed, committedEpoch, fresh, lease, signal } = opening;
+    let claimed: Claimed | undefined;
     try {
-      const { isNew, opened } = await openForWriting(options, committed);
-      handle = opened;
-      const stats = await handle.stat({ bigint: true });
-      if (!stats.isFile()) throw unwritable(options.path, 'it is not a regular file', 'Name a file.');
-      const taken = claimFile(stats.dev, stats.ino, owner);
-      if (typeof taken === 'string') {
-        throw unwritable(options.path, `${taken} writes to this file already`, 'Give each sink a file of its own.');
+      const isNew = await makeReady(options, committed);
+      const fence = lease && (await FileFence.claim(path, pipelineId, lease.epoch));
+      claimed = await claim(await open(path, constants.O_RDWR | constants.O_CREAT), path, pipelineId);
+      const { size } = claimed;
+      if (fresh && committed === undefined && options.ifExists === 'refuse' && size > 0) throw exists(path);
+      if (fence !== undefined && committedEpoch < lease!.takeoverEpoch) {
+        // F3: somebody who has not let go may have this very file open.
+        if (size < (committed ?? 0)) throw changed(path, committed ?? 0, size);
+        const moved = await moveToNewInode(claimed.handle, path, committed ?? 0, fence, signal);
+        await letGo(claimed);
+        claimed = undefined;
+        claimed = await claim(moved, path, pipelineId);
       }
-      claim = taken;
-      if (fresh && committed === undefined && options.ifExists === 'refuse' && stats.size > 0n)
-        throw exists(options.path);
-      const file = new OutputFile(handle, options, claim);
+      const file = new OutputFile(claimed, options, fence);
       await file.#cutTo(committed ?? 0);
       // Also where the file is there but nothing in it is committed: who made it may have ended before it was synced.
-      if ((isNew || (committed ?? 0) === 0) && options.fsync) await syncDirectory(dirname(options.path));
+      if ((isNew || (committed ?? 0) === 0) && options.fsync) await syncDirectory(dirname(path));
       return file;
     } catch (error) {
-      claim?.release();
-      await handle?.close();
-      throw failure(error, options.path);
+      if (claimed !== undefined) await letGo(claimed);
+      if (signal.aborted) throw signal.reason;
+      throw failure(error, path);
     }
   }
 
@@ -82,11 +105,7 @@ export class OutputFile {
   /** Waits for the write in progress. Idempotent. */
   close(): Promise<void> {
     this.#closed ??= this.#working.then(async () => {
-      try {
-        await this.#handle.close();
-      } finally {
-        this.#claim.release();
-      }
+      await letGo({ handle: this.#handle, claim: this.#claim });
     });
     return this.#closed;
   }
@@ -112,15 +131,18 @@ export class OutputFile {
 
   async #cutTo(length: number): Promise<void> {
     const { size, nlink } = await this.#handle.stat();
+    // F2: the file was opened before this question, and is changed after it.
+    await this.#fence?.check();
     if (size < length || nlink === 0) throw changed(this.#options.path, length, nlink === 0 ? undefined : size);
     if (size > length) await this.#handle.truncate(length);
   }
 }
 
-async function openForWriting(
+/** Refuses what is no file, and makes the folders. True when there is no file yet. */
+async function makeReady(
   { path, createDirectories }: FileSinkOptions,
   committed: number | undefined,
-): Promise<{ readonly isNew: boolean; readonly opened: FileHandle }> {
+): Promise<boolean> {
   // A pipe would block the opening until someone reads it.
   const there = await stat(path).catch((error: unknown) => {
     if (codeOf(error) === 'ENOENT') return undefined;
@@ -131,33 +153,27 @@ async function openForWriting(
   }
   if (there === undefined && committed !== undefined && committed > 0) throw changed(path, committed, undefined);
   if (createDirectories) await makeDirectory(dirname(path));
-  return { isNew: there === undefined, opened: await open(path, constants.O_RDWR | constants.O_CREAT) };
+  return there === undefined;
 }
 
-function failure(error: unknown, path: string): Error {
-  return fileFailure(error, 'Writing', path, 'DATAFLOW_ERR_SINK_UNWRITABLE', 'DATAFLOW_ERR_SINK_UNWRITABLE');
+/** Takes the file for this process; closes it where that cannot be. */
+async function claim(handle: FileHandle, path: string, pipelineId: string): Promise<Claimed> {
+  try {
+    const stats = await handle.stat({ bigint: true });
+    if (!stats.isFile()) throw unwritable(path, 'it is not a regular file', 'Name a file.');
+    const taken = claimFile(stats.dev, stats.ino, `pipeline ${pipelineId}`);
+    if (typeof taken !== 'string') return { handle, claim: taken, size: Number(stats.size) };
+    throw unwritable(path, `${taken} writes to this file already`, 'Give each sink a file of its own.');
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
 }
 
-function unwritable(path: string, why: string, remedy: string): DataflowError {
-  return new DataflowError('DATAFLOW_ERR_SINK_UNWRITABLE', `Writing ${path} failed: ${why}. ${remedy}`, {
-    details: { path },
-  });
-}
-
-function exists(path: string): DataflowError {
-  return new DataflowError(
-    'DATAFLOW_ERR_SINK_EXISTS',
-    `${path} exists and is not empty. Move it away, choose another path, or set the option ifExists to overwrite.`,
-    { details: { path } },
-  );
-}
-
-function changed(path: string, committed: number, size: number | undefined): DataflowError {
-  const found = size === undefined ? 'it is gone' : `it has only ${size}`;
-  return new DataflowError(
-    'DATAFLOW_ERR_SINK_CHANGED',
-    `${path} must hold the ${committed} bytes that this pipeline has committed, but ${found}. Put the file back, or remove ` +
-      'the pipeline to write everything anew.',
-    { details: { path, committedBytes: committed, ...(size !== undefined && { bytes: size }) } },
-  );
+async function letGo({ handle, claim }: Pick<Claimed, 'handle' | 'claim'>): Promise<void> {
+  try {
+    await handle.close();
+  } finally {
+    claim.release();
+  }
 }

@@ -4,7 +4,10 @@ import type { ConnectorDefinition } from '../definition.ts';
 import { refuseOptions } from '../no-options.ts';
 import { NDJSON_ENCODER } from './ndjson-encoder.ts';
 
-/** Sink `stdout`: NDJSON on the standard output. At least once: what was printed stays printed. */
+/**
+ * Sink `stdout`: NDJSON on the standard output. At least once: what was printed stays printed. Not fenced: an output
+ * cannot refuse an older owner of the pipeline.
+ */
 export const STDOUT_SINK: ConnectorDefinition<SinkSpec, Sink> = {
   validate: refuseOptions,
   create: () => streamSink(process.stdout),

@@ -412,6 +412,33 @@ describe('a sink is told what it may take for its own', () => {
   });
 });
 
+describe('a sink that is long in opening', () => {
+  test('is told to give up before another one is opened; one that has opened goes on', async () => {
+    const signals: AbortSignal[] = [];
+    const abortedAtOpen: boolean[][] = [];
+    const lab = new Lab({
+      connectors: () => ({
+        sink: {
+          open: ({ signal }) => {
+            abortedAtOpen.push(signals.map(({ aborted }) => aborted));
+            signals.push(signal);
+            return signals.length === 1 ? new Promise(() => {}) : undefined;
+          },
+          write: () => {},
+        },
+      }),
+    });
+    const actor = await lab.running('p');
+    await lab.clock.advance(40_000);
+    await ingest(actor, 'a');
+    expect(abortedAtOpen).toEqual([[], [true]]);
+    expect(signals[0]!.reason).toMatchObject({ code: 'TIMEOUT' });
+    expect(signals[1]!.aborted).toBe(false);
+    await lab.stop();
+    expect(signals[1]!.aborted).toBe(true);
+  });
+});
+
 describe('a full disk', () => {
   test('refuses commands at once, acknowledges nothing, and goes on when there is room', async () => {
     const lab = new Lab();

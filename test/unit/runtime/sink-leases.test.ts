@@ -1,7 +1,10 @@
+import { readFileSync, statSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import type { Sink } from '../../../src/runtime/connector.ts';
+import { FILE_SINK } from '../../../src/connectors/sinks/file.ts';
+import type { Sink, SinkLease } from '../../../src/runtime/connector.ts';
 import { settle } from '../../../src/testing/manual-clock.ts';
-import { CONFIG, coded, ingest, Lab, outcomeOf } from '../../support/lab.ts';
+import { CONFIG, coded, ingest, Lab, type LabOptions, outcomeOf } from '../../support/lab.ts';
+import { temporaryFolder } from '../connectors/support/harness.ts';
 
 const LEASE = { epoch: 7, takeoverEpoch: 5 };
 
@@ -113,4 +116,44 @@ describe('a pipeline that another process has taken over', () => {
       await lab.stop();
     },
   );
+
+  test('both file sinks, that of dead letters included, are claimed and moved by whoever takes over', async () => {
+    const folder = temporaryFolder();
+    const names = ['out.ndjson', 'letters.ndjson'] as const;
+    const [sink, deadLetter] = names.map((name) => ({ ...CONFIG.sink, connectionString: folder.path(name) }));
+    const options = (lease: SinkLease): LabOptions => ({
+      leaseOf: () => lease,
+      transforms: [
+        {
+          apply: (record) => {
+            if (record === 'bad') throw new Error('bad');
+            return record;
+          },
+        },
+      ],
+      connectors: () => ({ sink: FILE_SINK.create(sink!), deadLetter: FILE_SINK.create(deadLetter!) }),
+    });
+    const inodes = () => names.map((name) => statSync(folder.path(name)).ino);
+    const first = new Lab(options({ epoch: 1, takeoverEpoch: 0 }));
+    const actor = await first.running('p', { sink: sink!, deadLetter: deadLetter! });
+    await ingest(actor, 'a', [1, 'bad']);
+    await first.stop();
+    const before = inodes();
+    const next = first.next(options({ epoch: 2, takeoverEpoch: 2 }));
+    const successor = next.runtime.spawn('p');
+    await successor.ready;
+    await ingest(successor, 'b', [2, 'bad']);
+    expect(successor.state).toMatchObject({ checkpoint: { sink: { bytes: 4, epoch: 2 }, deadLetter: { epoch: 2 } } });
+    inodes().forEach((inode, index) => void expect(inode).not.toBe(before[index]));
+    const [out, letters] = names.map((name) => readFileSync(folder.path(name), 'utf8'));
+    expect(out).toBe('1\n2\n');
+    expect(
+      letters!
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).batchId),
+    ).toEqual(['a', 'b']);
+    await next.stop();
+    folder.remove();
+  });
 });
