@@ -35,10 +35,12 @@ export interface Leases {
   acquire(keys: readonly string[], owner: string, ttlMs: number): Promise<readonly Lease[]>;
   /** Prolongs what this journal holds; what is left out was lost, and appends to it are refused from now on. */
   renew(keys: readonly string[], owner: string, ttlMs: number): Promise<readonly Lease[]>;
-  /** Lets go, for another owner to acquire at once; appends to these keys are refused until they are acquired again. */
-  release(keys: readonly string[], owner: string): Promise<void>;
-  /** The same for keys that nobody needs to hold any more: they are not vacant until somebody acquires them. */
-  retire(keys: readonly string[], owner: string): Promise<void>;
+  /**
+   * Lets go, for another owner to acquire at once; appends to these keys are refused here until they are acquired again.
+   * `abandoned`: something here may still write to their sinks, so that the next owner takes over. `retired`: nobody needs
+   * to hold them any more; they are not vacant until somebody acquires them.
+   */
+  release(keys: readonly string[], owner: string, how?: 'in order' | 'abandoned' | 'retired'): Promise<void>;
   /** At most `limit` of the vacant keys, in an order that differs by `seed`, so that several takers seldom meet. */
   vacancies(limit: number, seed: number): Promise<Vacancies>;
   /** Who holds the key; undefined where nobody does. */

@@ -149,13 +149,12 @@ export class Ownership {
   }
 
   async #letGo(key: string, timeoutMs: number, isRetired: boolean): Promise<void> {
-    const { leases, owner, runtime, holdings } = this.#options;
+    const { runtime, holdings } = this.#options;
     const holding = holdings.get(key);
     if (holding === undefined) return;
-    await runtime.stop(key, timeoutMs, movedAway(key));
+    const inTime = await runtime.stop(key, timeoutMs, movedAway(key));
     if (!holdings.drop(holding.lease)) return;
-    if (isRetired) await leases.retire([key], owner);
-    else await this.#releases.release(key);
+    await this.#releases.release(key, isRetired ? 'retired' : inTime ? 'in order' : 'abandoned');
   }
 
   #inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {

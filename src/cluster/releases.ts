@@ -1,8 +1,11 @@
-/** Letting go of many keys one after the other: those that come while a statement is under way share the next one. */
+/** Letting go of many keys one after the other: those that come while a statement is under way share the next ones. */
 import type { Leases } from './leases.ts';
+
+type How = NonNullable<Parameters<Leases['release']>[2]>;
 
 interface Waiting {
   readonly key: string;
+  readonly how: How;
   resolve(): void;
   reject(error: unknown): void;
 }
@@ -19,9 +22,9 @@ export class Releases {
   }
 
   /** Resolves when another node can have the key. */
-  release(key: string): Promise<void> {
+  release(key: string, how: How): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ key, resolve, reject });
+      this.#waiting.push({ key, how, resolve, reject });
       if (!this.#isRunning) void this.#run();
     });
   }
@@ -29,13 +32,12 @@ export class Releases {
   async #run(): Promise<void> {
     this.#isRunning = true;
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting;
-      this.#waiting = [];
+      const [{ how } = { how: 'in order' as How }] = this.#waiting;
+      const batch = this.#waiting.filter((waiting) => waiting.how === how);
+      this.#waiting = this.#waiting.filter((waiting) => waiting.how !== how);
+      const keys = batch.map(({ key }) => key);
       try {
-        await this.#leases.release(
-          batch.map(({ key }) => key),
-          this.#owner,
-        );
+        await this.#leases.release(keys, this.#owner, how);
         for (const { resolve } of batch) resolve();
       } catch (error) {
         for (const { reject } of batch) reject(error);

@@ -66,8 +66,8 @@ export class OwnSeats implements Seats {
     return { seat: seatOf(actor), actor };
   }
 
-  retire(id: string): Promise<void> {
-    return this.#runtime.stop(id, this.#stopTimeoutMs);
+  async retire(id: string): Promise<void> {
+    await this.#runtime.stop(id, this.#stopTimeoutMs);
   }
 
   welcome(): void {}

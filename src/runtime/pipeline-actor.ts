@@ -117,9 +117,10 @@ export class PipelineActor implements ActorBehaviour<PipelineState> {
 
   /**
    * Takes no more commands, lets what is queued and the batch in progress come to their end, then stops. After
-   * `timeoutMs` the batch is aborted and what still waits is refused. The pipeline's state does not change.
+   * `timeoutMs` the batch is aborted and what still waits is refused. The pipeline's state does not change. False when the
+   * time ended first: a connector that ignores its signal may still be at work.
    */
-  async stop(timeoutMs: number, reason?: Error): Promise<void> {
+  async stop(timeoutMs: number, reason?: Error): Promise<boolean> {
     this.#ended ??= reason ?? stoppedError(this.key);
     this.#sessions.stopReading();
     this.#sessions.interruptIfAsked();
@@ -127,6 +128,7 @@ export class PipelineActor implements ActorBehaviour<PipelineState> {
     if (inTime) await this.#end(this.#ended);
     else await this.#end(reason ?? shutdownTimeout(this.key, timeoutMs), LATE_GRACE_MS);
     await this.#snapshots.settled();
+    return inTime;
   }
 
   // What nact asks of the actor.

@@ -57,16 +57,20 @@ export class PipelineRuntime {
     return this.#actors.values();
   }
 
-  /** `reason`: what is refused from now on hears it; default: that the actor was stopped. */
-  async stop(key: string, timeoutMs: number, reason?: Error): Promise<void> {
+  /**
+   * `reason`: what is refused from now on hears it; default: that the actor was stopped. False when the time ended before
+   * its work did.
+   */
+  async stop(key: string, timeoutMs: number, reason?: Error): Promise<boolean> {
     const actor = this.#actors.get(key);
-    if (actor === undefined) return;
-    await actor.stop(timeoutMs, reason);
+    if (actor === undefined) return true;
+    const inTime = await actor.stop(timeoutMs, reason);
     const forget = (): void => {
       if (this.#actors.get(key) === actor) this.#actors.delete(key);
     };
     if (actor.appending === undefined) forget();
     else void actor.appending.then(forget);
+    return inTime;
   }
 
   async stopAll(timeoutMs: number): Promise<void> {

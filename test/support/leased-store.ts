@@ -102,8 +102,16 @@ export class StoreView {
         return [this.#store.lease(key) as Lease];
       });
     },
-    release: async (keys, owner) => this.#letGo(keys, owner, false),
-    retire: async (keys, owner) => this.#letGo(keys, owner, true),
+    release: async (keys, owner, how) => {
+      this.#reach();
+      for (const key of keys) {
+        const row = this.#store.rows.get(key);
+        const isHeld = row?.owner === owner && row.epoch === this.#epochs.get(key);
+        if (isHeld && how === 'abandoned') row.expiresAt = this.#store.now;
+        else if (isHeld) Object.assign(row, { owner: undefined, isRetired: how === 'retired' });
+        this.#epochs.delete(key);
+      }
+    },
     vacancies: async (limit): Promise<Vacancies> => {
       this.#reach();
       const wanted = (await this.#store.journal.keys()).filter((key) => this.#store.rows.get(key)?.isRetired !== true);
@@ -117,16 +125,6 @@ export class StoreView {
     },
     list: async () => [...this.#store.rows.keys()].flatMap((key) => this.#store.lease(key) ?? []),
   };
-
-  async #letGo(keys: readonly string[], owner: string, isRetired: boolean): Promise<void> {
-    this.#reach();
-    for (const key of keys) {
-      const row = this.#store.rows.get(key);
-      if (row?.owner === owner && row.epoch === this.#epochs.get(key))
-        Object.assign(row, { owner: undefined, isRetired });
-      this.#epochs.delete(key);
-    }
-  }
 
   readonly nodes: Nodes = {
     report: async (node, ttlMs) => {

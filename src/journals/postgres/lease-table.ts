@@ -77,12 +77,21 @@ export class LeaseTable implements Leases {
     return leases;
   }
 
-  release(keys: readonly string[], owner: string): Promise<void> {
-    return this.#letGo(keys, owner, false);
-  }
-
-  retire(keys: readonly string[], owner: string): Promise<void> {
-    return this.#letGo(keys, owner, true);
+  async release(
+    keys: readonly string[],
+    owner: string,
+    how: 'in order' | 'abandoned' | 'retired' = 'in order',
+  ): Promise<void> {
+    check(keys, owner, 1);
+    const held = this.#held(keys);
+    for (const [key, epoch] of held) this.#lose(key, epoch);
+    await this.#run(
+      `${this.#locked()}
+       UPDATE ${this.#table} AS l
+       SET owner = CASE WHEN $4 THEN l.owner END, expires_at = clock_timestamp(), is_retired = $5
+       FROM locked WHERE l.key = locked.key RETURNING ${COLUMNS}`,
+      [[...held.keys()], [...held.values()], owner, how === 'abandoned', how === 'retired'],
+    );
   }
 
   async vacancies(limit: number, seed: number): Promise<Vacancies> {
@@ -108,18 +117,6 @@ export class LeaseTable implements Leases {
 
   async list(): Promise<readonly Lease[]> {
     return this.#run(`SELECT ${COLUMNS} FROM ${this.#table} AS l WHERE owner IS NOT NULL ORDER BY key`, []);
-  }
-
-  async #letGo(keys: readonly string[], owner: string, isRetired: boolean): Promise<void> {
-    check(keys, owner, 1);
-    const held = this.#held(keys);
-    for (const [key, epoch] of held) this.#lose(key, epoch);
-    await this.#run(
-      `${this.#locked()}
-       UPDATE ${this.#table} AS l SET owner = NULL, expires_at = clock_timestamp(), is_retired = $4
-       FROM locked WHERE l.key = locked.key RETURNING ${COLUMNS}`,
-      [[...held.keys()], [...held.values()], owner, isRetired],
-    );
   }
 
   #locked(): string {
