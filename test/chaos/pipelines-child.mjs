@@ -1,5 +1,5 @@
 /**
- * Runs file pipelines and pushed pipelines on an embedded journal: `pipelines-child.mjs <folder> <output> <until>
+ * Runs file pipelines and pushed pipelines on a journal (child-journal.mjs): `pipelines-child.mjs <folder> <output> <until>
  * [acknowledged]`. Pushes batches from where each checkpoint is up to number `until`, and says each one that was
  * acknowledged, also in a file where one is named; then waits for the files, and says what it counted and what the
  * states hold.
@@ -7,6 +7,7 @@
 import { appendFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { startPlatform } from '../../dist/index.js';
+import { journalSettings } from './support/child-journal.mjs';
 import { BATCH_RECORDS, FILE_PIPELINES, PUSHED_PIPELINES, pushedRecord, specifications } from './support/pipelines.mjs';
 
 const [folder, output, until, acknowledged] = process.argv.slice(2);
@@ -16,7 +17,7 @@ const say = (fact) => writeSync(1, `${JSON.stringify(fact)}\n`);
 const platform = await startPlatform({
   env: {},
   configFile: false,
-  journal: { kind: 'embedded', path: join(output, 'journal') },
+  journal: journalSettings(join(output, 'journal')),
   runtime: { snapshotEvery: 50, keepSnapshots: 2 },
   metrics: { prometheus: { enabled: false } },
   statusPage: { enabled: false },
