@@ -1,8 +1,8 @@
 /**
  * Runs file pipelines and pushed pipelines on a journal (child-journal.mjs): `pipelines-child.mjs <folder> <output> <until>
  * [acknowledged]`. Pushes batches from where each checkpoint is up to number `until`, and says each one that was
- * acknowledged, also in a file where one is named; then waits for the files, and says what it counted and what the
- * states hold.
+ * acknowledged, also in a file where one is named; then waits for the files, and says up to which number, what it
+ * counted and what the states hold. When its standard input ends before, it pushes up to the highest number so far.
  */
 import { appendFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -44,9 +44,17 @@ for (const pipeline of pipelines) {
   if (status === 'configured') await pipeline.start();
 }
 
+let limit = Number(until);
+let highest = 0;
+process.stdin.on('end', () => {
+  limit = Math.min(limit, highest);
+});
+process.stdin.resume().unref();
+
 async function push(id) {
   const pipeline = platform.pipeline(id);
-  for (let batch = recovered[id].offset / BATCH_RECORDS; batch < Number(until); batch++) {
+  for (let batch = recovered[id].offset / BATCH_RECORDS; batch < limit; batch++) {
+    highest = Math.max(highest, batch + 1);
     const first = batch * BATCH_RECORDS;
     const records = Array.from({ length: BATCH_RECORDS }, (_, index) => pushedRecord(first + index));
     await pipeline.ingest({ batchId: `${id}-${batch}`, records, sourceOffset: first });
@@ -61,4 +69,4 @@ const counted = points.filter(({ name }) => name === 'dataflow.batches.processed
 const counts = Object.fromEntries(counted.map(({ attributes, value }) => [attributes.pipeline_id, value]));
 const totals = await totalsOf();
 await platform.shutdown();
-say({ done: { totals, counts } });
+say({ done: { until: limit, totals, counts } });
