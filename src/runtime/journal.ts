@@ -63,7 +63,8 @@ export interface SnapshotSelection {
  *   outcome); other events under a taken sequence number, or a gap, are DATAFLOW_ERR_JOURNAL_CONFLICT. The events are
  *   serialised before `append` returns its promise, so later mutation is harmless.
  * - `read` yields the events in order, in chunks of bounded size, and never blocks the event loop for long.
- *   It sees every append that was resolved before it was called.
+ *   It sees every append that was resolved before it was called. Of one that was rejected it decides, as `highestSequence`
+ *   does: what is not there then never comes.
  * - `readAll` yields the events of all keys in one order that never changes and in which every key keeps its own. It
  *   ends with what was durable when it was called. Where several processes append, an event that is still hidden by
  *   an older append in progress comes with a later call, never at an offset that was passed.

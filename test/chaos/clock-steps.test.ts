@@ -1,22 +1,17 @@
 /** The wall clock is stepped back and forth, by seconds and by decades: nothing but timestamps may tell. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from '@jest/globals';
-import { openEmbeddedJournalReadOnly } from '../../src/journals/embedded/open.ts';
 import { createMemoryJournal } from '../../src/journals/memory.ts';
 import { startTestPlatform } from '../../src/testing/test-platform.ts';
 import { chaosTest, rounds } from './support/chaos.ts';
 import { type Child, startChild } from './support/child.ts';
+import { HOUR_MS, STEPS_MS, stepUntil, YEAR_MS } from './support/clock-steps.ts';
 import { Disk, shimTest } from './support/disk-shim.ts';
+import { forEachDurableJournal } from './support/durable-journals.ts';
 import { expectContiguous } from './support/journal-checks.ts';
-import { contentsOf, writeFlights } from './support/pipeline-files.ts';
-import type { Random } from './support/random.ts';
-
-const HOUR_MS = 3_600_000;
-const YEAR_MS = 8766 * HOUR_MS;
-/** To what a clock without a battery shows, an hour of summer time, a decade, a second. */
-const STEPS_MS = [-55 * YEAR_MS, -10 * YEAR_MS, -HOUR_MS, -1000, 0, 1000, HOUR_MS, 10 * YEAR_MS];
+import { writeFlights } from './support/pipeline-files.ts';
+import { expectAsUndisturbed } from './support/undisturbed-run.ts';
 
 /** Batches of which every third fails twice, on a clock that is stepped before each move, or is not. */
 async function play(step: (clock: { step(ms: number): void }) => void) {
@@ -66,60 +61,48 @@ chaosTest('steps change no event, no pause before a retry, no throughput and no 
   expect(throughput?.value).toBeGreaterThan(0);
 });
 
-/** Steps the clock of a process until the fact comes, or it ends. */
-async function stepUntil(child: Child, disk: Disk, random: Random, matches: (child: Child) => boolean): Promise<void> {
-  let ended = false;
-  void child.ended.then(() => {
-    ended = true;
-  });
-  while (!ended && !matches(child)) {
-    disk.stepClock(random.pick(STEPS_MS) + random.below(5000));
-    await pause(2);
-  }
-}
-
-shimTest(
-  'a process whose system clock jumps, also between two lives, writes what a calm one writes',
-  async (random, folder) => {
-    await writeFlights(folder, 300);
-    const [output, calm] = [join(folder, 'stepped'), join(folder, 'calm')];
-    await mkdir(output);
-    await mkdir(calm);
-    const disk = new Disk(folder, join(folder, 'none'));
-    const start = (into: string, until: string, env = {}) =>
-      startChild('pipelines-child.mjs', [folder, into, until], { env });
-    const acknowledged = ({ facts }: Child) => facts.filter(({ batch }) => batch !== undefined);
-    try {
-      const first = start(output, 'Infinity', disk.environment());
-      await stepUntil(first, disk, random, (child) => acknowledged(child).length >= 30);
-      disk.stepClock(10 * YEAR_MS);
-      first.kill();
-      await first.ended;
-      disk.stepClock(-10 * YEAR_MS);
-      const until = Math.max(...acknowledged(first).map(({ batch }) => batch)) + 40;
-      const second = start(output, String(until), disk.environment());
-      await stepUntil(second, disk, random, ({ facts }) => facts.some(({ done }) => done));
-      expect(await second.ended).toMatchObject({ code: 0, err: '' });
-
-      const reference = start(calm, String(until));
-      const { done } = await reference.said((fact) => fact.done);
-      await reference.ended;
-      expect(second.facts.find((fact) => fact.done).done.totals).toEqual(done.totals);
-      expect(await contentsOf(join(output, 'out'))).toEqual(await contentsOf(join(calm, 'out')));
-      const journal = await openEmbeddedJournalReadOnly({ path: join(output, 'journal') });
+forEachDurableJournal((kind, newJournal) => {
+  shimTest(
+    `a process whose system clock jumps, also between two lives, writes what a calm one writes: ${kind} journal`,
+    async (random, folder) => {
+      await writeFlights(folder, 300);
+      const output = join(folder, 'stepped');
+      await mkdir(output);
+      const under = newJournal(output);
+      const disk = new Disk(folder, join(folder, 'none'));
+      const start = (until: number) =>
+        startChild('pipelines-child.mjs', [folder, output, String(until)], {
+          env: { ...under.env, ...disk.environment() },
+        });
+      const acknowledged = ({ facts }: Child) => facts.filter(({ batch }) => batch !== undefined);
       try {
-        const keys = await journal.keys();
-        const times = (await Promise.all(keys.map((key) => expectContiguous(journal, key))))
-          .flat()
-          .map(({ timestamp }) => timestamp);
-        // The clock was seen to jump.
-        expect(times.filter((time, index) => time < (times[index - 1] ?? 0) - HOUR_MS / 2).length).toBeGreaterThan(1);
-        expect(Math.max(...times) - Math.min(...times)).toBeGreaterThan(9 * YEAR_MS);
+        const first = start(Number.POSITIVE_INFINITY);
+        await stepUntil(first, disk, random, (child) => acknowledged(child).length >= 30);
+        disk.stepClock(10 * YEAR_MS);
+        first.kill();
+        await first.ended;
+        disk.stepClock(-10 * YEAR_MS);
+        const until = Math.max(...acknowledged(first).map(({ batch }) => batch)) + 40;
+        const second = start(until);
+        await stepUntil(second, disk, random, ({ facts }) => facts.some(({ done }) => done));
+        expect(await second.ended).toMatchObject({ code: 0, err: '' });
+
+        await expectAsUndisturbed(folder, output, until, second.facts.find((fact) => fact.done).done.totals);
+        const journal = await under.openReadOnly();
+        try {
+          const keys = await journal.keys();
+          const times = (await Promise.all(keys.map((key) => expectContiguous(journal, key))))
+            .flat()
+            .map(({ timestamp }) => timestamp);
+          // The clock was seen to jump.
+          expect(times.filter((time, index) => time < (times[index - 1] ?? 0) - HOUR_MS / 2).length).toBeGreaterThan(1);
+          expect(Math.max(...times) - Math.min(...times)).toBeGreaterThan(9 * YEAR_MS);
+        } finally {
+          await journal.close();
+        }
       } finally {
-        await journal.close();
+        disk.close();
       }
-    } finally {
-      disk.close();
-    }
-  },
-);
+    },
+  );
+});

@@ -10,6 +10,7 @@ import { codeOf } from '../../src/errors.ts';
 import { openEmbeddedJournal } from '../../src/journals/embedded/open.ts';
 import { linuxTest } from './support/chaos.ts';
 import { type Child, startChild } from './support/child.ts';
+import { expectRefusals, expectTakenAfter } from './support/expect-refusals.ts';
 import { Acknowledgements, inspect } from './support/expect-survived.ts';
 
 const LOAD = { keys: 5, bytes: 2000, sessions: 1, appends: null, durability: 'full' };
@@ -65,27 +66,17 @@ linuxTest(
       expect(await inspect(path, LOAD.bytes, acknowledged)).toEqual({ lost: [], broken: [] });
       expect(acknowledged.appended.size).toBe(LOAD.keys);
     };
-    const full = async (child: Child) => {
-      let refused = 0;
-      await child.said((fact) => fact.refused !== undefined && ++refused >= 30);
-      const others = child.facts.filter(({ refused, disposition }) => refused && disposition !== 'retry');
-      expect(others).toEqual([]);
-      const codes = child.facts.flatMap(({ refused }) => refused ?? []);
-      expect([...new Set(codes)]).toEqual(['DATAFLOW_ERR_JOURNAL_FULL']);
-    };
     try {
       const killed = start();
-      await full(killed);
+      await expectRefusals(killed, 30, 'DATAFLOW_ERR_JOURNAL_FULL');
       killed.kill();
       await killed.ended;
       // Without room a journal may refuse to open, and says why.
       expect(['opened', 'DATAFLOW_ERR_JOURNAL_FULL']).toContain(await opens(path));
 
       const child = start();
-      await full(child);
-      const refusedSoFar = child.facts.length;
-      space.makeRoom(child);
-      await child.said((fact) => fact.taken && child.facts.indexOf(fact) >= refusedSoFar);
+      await expectRefusals(child, 30, 'DATAFLOW_ERR_JOURNAL_FULL');
+      await expectTakenAfter(child, () => space.makeRoom(child));
       child.process.stdin?.end();
       expect(await child.ended).toMatchObject({ code: 0, err: '' });
       await check();

@@ -5,6 +5,7 @@
 import { writeSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { startPlatform } from '../../dist/index.js';
+import { journalSettings } from './support/child-journal.mjs';
 
 const [path, count] = process.argv.slice(2);
 const say = (fact) => writeSync(1, `${JSON.stringify(fact)}\n`);
@@ -15,7 +16,7 @@ const startedAt = performance.now();
 const platform = await startPlatform({
   env: {},
   configFile: false,
-  journal: { kind: 'embedded', path },
+  journal: journalSettings(path),
   metrics: { prometheus: { enabled: false } },
   statusPage: { enabled: false },
 });

@@ -1,12 +1,13 @@
 /**
- * Runs file pipelines and pushed pipelines on an embedded journal: `pipelines-child.mjs <folder> <output> <until>
+ * Runs file pipelines and pushed pipelines on a journal (child-journal.mjs): `pipelines-child.mjs <folder> <output> <until>
  * [acknowledged]`. Pushes batches from where each checkpoint is up to number `until`, and says each one that was
- * acknowledged, also in a file where one is named; then waits for the files, and says what it counted and what the
- * states hold.
+ * acknowledged, also in a file where one is named; then waits for the files, and says up to which number, what it
+ * counted and what the states hold. When its standard input ends before, it pushes up to the highest number so far.
  */
 import { appendFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { startPlatform } from '../../dist/index.js';
+import { journalSettings } from './support/child-journal.mjs';
 import { BATCH_RECORDS, FILE_PIPELINES, PUSHED_PIPELINES, pushedRecord, specifications } from './support/pipelines.mjs';
 
 const [folder, output, until, acknowledged] = process.argv.slice(2);
@@ -16,7 +17,7 @@ const say = (fact) => writeSync(1, `${JSON.stringify(fact)}\n`);
 const platform = await startPlatform({
   env: {},
   configFile: false,
-  journal: { kind: 'embedded', path: join(output, 'journal') },
+  journal: journalSettings(join(output, 'journal')),
   runtime: { snapshotEvery: 50, keepSnapshots: 2 },
   metrics: { prometheus: { enabled: false } },
   statusPage: { enabled: false },
@@ -43,9 +44,17 @@ for (const pipeline of pipelines) {
   if (status === 'configured') await pipeline.start();
 }
 
+let limit = Number(until);
+let highest = 0;
+process.stdin.on('end', () => {
+  limit = Math.min(limit, highest);
+});
+process.stdin.resume().unref();
+
 async function push(id) {
   const pipeline = platform.pipeline(id);
-  for (let batch = recovered[id].offset / BATCH_RECORDS; batch < Number(until); batch++) {
+  for (let batch = recovered[id].offset / BATCH_RECORDS; batch < limit; batch++) {
+    highest = Math.max(highest, batch + 1);
     const first = batch * BATCH_RECORDS;
     const records = Array.from({ length: BATCH_RECORDS }, (_, index) => pushedRecord(first + index));
     await pipeline.ingest({ batchId: `${id}-${batch}`, records, sourceOffset: first });
@@ -60,4 +69,4 @@ const counted = points.filter(({ name }) => name === 'dataflow.batches.processed
 const counts = Object.fromEntries(counted.map(({ attributes, value }) => [attributes.pipeline_id, value]));
 const totals = await totalsOf();
 await platform.shutdown();
-say({ done: { totals, counts } });
+say({ done: { until: limit, totals, counts } });

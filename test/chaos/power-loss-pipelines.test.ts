@@ -9,8 +9,9 @@ import { readDiskLog } from './support/disk-log.ts';
 import { DiskModel } from './support/disk-model.ts';
 import { Disk, shimTest } from './support/disk-shim.ts';
 import { Acknowledgements } from './support/expect-survived.ts';
-import { contentsOf, writeFlights } from './support/pipeline-files.ts';
+import { writeFlights } from './support/pipeline-files.ts';
 import { PUSHED_PIPELINES } from './support/pipelines.mjs';
+import { expectAsUndisturbed } from './support/undisturbed-run.ts';
 
 const FAILURES = rounds(4, 100);
 
@@ -18,8 +19,7 @@ shimTest(`after ${FAILURES} power losses the output is that of a run without any
   await writeFlights(folder, rounds(400, 6000));
   const root = join(folder, 'disk');
   const output = join(root, 'run');
-  const calm = join(folder, 'calm');
-  for (const path of [root, output, calm]) mkdirSync(path);
+  for (const path of [root, output]) mkdirSync(path);
   const acknowledged = new Acknowledgements();
   const disk = new Disk(folder, root);
   const start = (until: number, logged: boolean): Child =>
@@ -61,11 +61,7 @@ shimTest(`after ${FAILURES} power losses the output is that of a run without any
     expect(await last.ended).toMatchObject({ code: 0, err: '' });
     expect(acknowledged.appended.size).toBe(PUSHED_PIPELINES.length);
 
-    const reference = startChild('pipelines-child.mjs', [folder, calm, String(until)]);
-    const undisturbed = (await reference.said((fact) => fact.done)).done;
-    await reference.ended;
-    expect(done.totals).toEqual(undisturbed.totals);
-    expect(await contentsOf(join(output, 'out'))).toEqual(await contentsOf(join(calm, 'out')));
+    await expectAsUndisturbed(folder, output, until, done.totals);
   } finally {
     disk.close();
   }

@@ -1,5 +1,5 @@
 /**
- * Writes a journal: `writer-child.mjs <plan as JSON>` with `path`, `durability`, `keys`, `bytes` (of an event's text),
+ * Writes a journal (child-journal.mjs): `writer-child.mjs <plan as JSON>` with `path`, `durability`, `keys`, `bytes` (of an event's text),
  * `sessions` (times it is opened), `appends` (of each key in a session; null: until standard input ends), `acknowledged`
  * (a file).
  * Each append, deletion and snapshot that resolved is a line in that file, written before anything else happens; each
@@ -7,7 +7,7 @@
  */
 import { openSync, writeSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { openEmbeddedJournal } from '../../dist/journals/embedded/open.js';
+import { openJournal } from './support/child-journal.mjs';
 import { eventAt } from './support/deterministic-events.mjs';
 
 const plan = JSON.parse(process.argv[2]);
@@ -56,7 +56,7 @@ async function writeKey(journal, key, number) {
 }
 
 for (let session = 0; session < plan.sessions; session++) {
-  const journal = await untilTaken(() => openEmbeddedJournal({ path: plan.path, durability: plan.durability }));
+  const journal = await untilTaken(() => openJournal({ path: plan.path, durability: plan.durability }));
   if (session === 0) say({ opened: true });
   await Promise.all(Array.from({ length: plan.keys }, (_, number) => writeKey(journal, `key-${number}`, number)));
   await journal.close();

@@ -139,36 +139,6 @@ test('what waits for the server is bounded', async () => {
   await journal.append('b', 0, [large]);
 });
 
-test.each(['SIGQUIT', 'SIGINT'] as const)('a server restarted under load (%s) costs no event', async (how) => {
-  const journal = await openJournal();
-  const counts = new Map<string, number>();
-  const keys = Array.from({ length: 20 }, (_, index) => `key-${index}`);
-  let isRestarting = true;
-  const writing = Promise.all(
-    keys.map(async (key) => {
-      for (let after = 0; isRestarting || after < 10; after += 2) {
-        await journal.append(key, after, events(after + 1, after + 2));
-        counts.set(key, after + 2);
-      }
-    }),
-  );
-  const appended = () => [...counts.values()].reduce((sum, count) => sum + count, 0);
-  for (let restart = 0; restart < 2; restart++) {
-    const before = appended();
-    await pollFor(
-      async () => appended(),
-      (count) => count > before + keys.length * 2,
-    );
-    await server.restart(how);
-  }
-  isRestarting = false;
-  await writing;
-  for (const key of keys) {
-    const stored = await readKey(journal, key);
-    expect(stored.map(({ data }) => data.number)).toEqual(Array.from({ length: counts.get(key)! }, (_, i) => i + 1));
-  }
-});
-
 describe('no secret is shown', () => {
   const shown = (error: unknown) =>
     `${inspect(error, { depth: Number.POSITIVE_INFINITY, showHidden: true })}${(error as Error).stack}`;

@@ -6,7 +6,12 @@ export interface CuttingProxy {
   readonly sent: readonly Buffer[];
   /** Acts once, on the first packet of a client that contains the text. */
   on(text: string, act: 'cut before it' | 'cut after it' | 'hold it'): void;
-  /** Resolves when the text has come and was acted on. */
+  /**
+   * Acts once, when so many more bytes have gone this way, over whichever connections; what comes after them is lost.
+   * Counts from the first packet of a client that contains the text, where there is one.
+   */
+  cutAfter(bytes: number, way: 'to the server' | 'to the client', act: 'end' | 'reset', since?: string): void;
+  /** Resolves when what was ordered has happened. */
   acted(): Promise<void>;
   /** Lets go what is held. */
   release(): void;
@@ -20,11 +25,17 @@ export async function startCuttingProxy(serverPort: number): Promise<CuttingProx
   const sockets = new Set<Socket>();
   const chunks: Buffer[][] = [];
   let rule: { text: string; act: Parameters<CuttingProxy['on']>[1] } | undefined;
+  let limit: { left: number; way: string; act: 'end' | 'reset'; since: string | undefined } | undefined;
   let held: (() => void) | undefined;
   let onActed: (() => void) | undefined;
   let acted = Promise.resolve();
 
   let isParted = false;
+  const order = () => {
+    acted = new Promise((resolve) => {
+      onActed = resolve;
+    });
+  };
 
   const server = createServer((client) => {
     if (isParted) {
@@ -38,6 +49,20 @@ export async function startCuttingProxy(serverPort: number): Promise<CuttingProx
       client.destroy();
       upstream.destroy();
     };
+    /** True when these bytes reach the limit: the first of them go on, then both sides hear of the cut. */
+    const isLast = (to: Socket, way: string, data: Buffer): boolean => {
+      if (limit?.way !== way || limit.since !== undefined) return false;
+      limit.left -= data.length;
+      if (limit.left > 0) return false;
+      const { left, act } = limit;
+      limit = undefined;
+      for (const socket of [client, upstream]) socket.removeAllListeners('data');
+      to.write(data.subarray(0, data.length + left), () => {
+        for (const socket of [client, upstream]) act === 'reset' ? socket.resetAndDestroy() : socket.destroy();
+        onActed?.();
+      });
+      return true;
+    };
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       socket.on('error', () => {});
@@ -48,6 +73,8 @@ export async function startCuttingProxy(serverPort: number): Promise<CuttingProx
     }
     client.on('data', (data) => {
       sent.push(data);
+      if (limit?.since !== undefined && data.includes(limit.since)) limit.since = undefined;
+      if (isLast(upstream, 'to the server', data)) return;
       if (rule === undefined || !data.includes(rule.text)) {
         upstream.write(data);
         return;
@@ -66,7 +93,9 @@ export async function startCuttingProxy(serverPort: number): Promise<CuttingProx
       }
       onActed?.();
     });
-    upstream.on('data', (data) => client.write(data));
+    upstream.on('data', (data) => {
+      if (!isLast(client, 'to the client', data)) client.write(data);
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
@@ -78,9 +107,11 @@ export async function startCuttingProxy(serverPort: number): Promise<CuttingProx
     },
     on(text, act) {
       rule = { text, act };
-      acted = new Promise((resolve) => {
-        onActed = resolve;
-      });
+      order();
+    },
+    cutAfter(bytes, way, act, since) {
+      limit = { left: bytes, way, act, since };
+      order();
     },
     acted: () => acted,
     release() {

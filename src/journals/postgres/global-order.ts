@@ -41,15 +41,23 @@ export class GlobalOrder {
     const [row] = await this.#database.run(({ query }) => query(this.#last));
     const last = Number(row?.last);
     if (last <= after) return after;
+    await this.allEnded(signal);
+    return last;
+  }
+
+  /** Resolves when every append that was in progress at the call, whoever made it, has ended. */
+  async allEnded(signal?: AbortSignal, limitMs = Number.POSITIVE_INFINITY): Promise<void> {
     let pending = await this.#findHolders();
+    let waitedMs = 0;
     for (let pauseMs = FIRST_PAUSE_MS; pending.size > 0; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2)) {
+      if (waitedMs > limitMs) throw new Error('An append from before is still in progress on the server');
       await this.#database.pause(pauseMs);
+      waitedMs += pauseMs;
       signal?.throwIfAborted();
       if (this.#database.isClosed) throw closedError();
       const holders = await this.#findHolders();
       pending = new Set([...pending].filter((id) => holders.has(id)));
     }
-    return last;
   }
 
   async #findHolders(): Promise<Set<string>> {

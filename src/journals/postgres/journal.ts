@@ -30,6 +30,7 @@ import {
 import { AppendQueue } from './append-queue.ts';
 import { AppendStatement } from './append-statement.ts';
 import type { Database, Row, Transaction } from './database.ts';
+import { Doubt } from './doubt.ts';
 import { EventReader, parsed } from './event-reader.ts';
 import { GlobalOrder } from './global-order.ts';
 import { LeaseTable } from './lease-table.ts';
@@ -60,9 +61,15 @@ export class PostgresJournalConnection implements PostgresJournal {
     this.#leases = new LeaseTable(database, schema, requireLeases);
     this.leases = this.#leases;
     this.nodes = new NodeTable(database, schema);
-    this.#reader = new EventReader(database, new GlobalOrder(database, schema), schema);
+    const order = new GlobalOrder(database, schema);
+    const doubt = new Doubt(order, settings.retryForMs);
+    if (!settings.readOnly) doubt.arise();
+    this.#reader = new EventReader(database, order, doubt, schema);
     const statement = new AppendStatement(database, schema, writer);
-    this.#appends = new AppendQueue(statement, database, maxQueuedBytes, () => this.#listeners.appended());
+    this.#appends = new AppendQueue(statement, database, maxQueuedBytes, {
+      stored: () => this.#listeners.appended(),
+      leftInDoubt: () => doubt.arise(),
+    });
   }
 
   async append(key: string, after: number, events: readonly JournalEvent[]): Promise<void> {
@@ -110,6 +117,8 @@ export class PostgresJournalConnection implements PostgresJournal {
   }
 
   async keys(): Promise<readonly string[]> {
+    this.#checkOpen();
+    await this.#reader.settled();
     const rows = await this.#query(`SELECT key FROM ${this.#schema}.streams ORDER BY ordinal`, []);
     return rows.map(({ key }) => key ?? '');
   }
