@@ -11,9 +11,9 @@ export async function writeFlights(folder: string, rowCount: number): Promise<vo
   await writeFile(join(folder, 'flights.csv'), [header, ...broken, ''].join('\n'));
 }
 
-/** Every file of a directory in base64, by its name. */
+/** Every file of a directory in base64, by its name; without the empty ones in which a sink notes its owner's epoch. */
 export async function contentsOf(directory: string): Promise<Record<string, string>> {
-  const names = (await readdir(directory)).sort();
+  const names = (await readdir(directory)).filter((name) => !/^\..*\.epoch-\d+$/.test(name)).sort();
   const read = async (name: string) => [name, (await readFile(join(directory, name))).toString('base64')] as const;
   return Object.fromEntries(await Promise.all(names.map(read)));
 }
