@@ -99,6 +99,8 @@ export class Pipeline {
     const { batchId, records, sourceOffset } = batch;
     const caller = new AsyncResource('dataflow.batch');
     const actor = await this.#reach();
+    // What the batch means for the checkpoint is seen from the state, which one that came just now has still to recover.
+    await actor.ready.catch(() => {});
     const reply = await actor.send(
       { type: 'IngestBatch', batchId, recordCount: records.length, sourceOffset },
       {

@@ -15,11 +15,7 @@ import { expectContiguous } from './support/journal-checks.ts';
 import { writeFlights } from './support/pipeline-files.ts';
 import { expectAsUndisturbed } from './support/undisturbed-run.ts';
 
-<<<<<<< HEAD
-const KILLS = rounds(2, 100);
-=======
 const KILLS = rounds(2, 60);
->>>>>>> chaos
 
 const server = usePostgres();
 
@@ -41,11 +37,7 @@ async function comesToRecovery(next: Child): Promise<void> {
 chaosTest(
   `pipelines killed ${KILLS} times in commits that end after the next start lose and repeat nothing`,
   async (random, folder) => {
-<<<<<<< HEAD
-    await writeFlights(folder, rounds(500, 10_000));
-=======
     await writeFlights(folder, rounds(200, 10_000));
->>>>>>> chaos
     const output = join(folder, 'killed');
     await mkdir(output);
     const journal = postgresJournal({ url: server().url() });
