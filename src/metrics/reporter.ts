@@ -159,12 +159,15 @@ export class PipelineMetricsReporter {
       const { attributes } = pipeline;
       this.#processed.add(1, attributes);
       pipeline.lastBatchAtMs = this.#clock.now();
-      if (this.#warn.accepts(successCount, method, 'successCount')) {
+      // The counters are there with 0 already: nothing is added where there is nothing to add.
+      if (this.#warn.accepts(successCount, method, 'successCount') && successCount > 0) {
         this.#recordsProcessed.add(successCount, attributes);
         pipeline.throughput.add(successCount, this.#clock.monotonic());
         pipeline.recordsSinceTotal += successCount;
       }
-      if (this.#warn.accepts(failureCount, method, 'failureCount')) this.#recordsFailed.add(failureCount, attributes);
+      if (this.#warn.accepts(failureCount, method, 'failureCount') && failureCount > 0) {
+        this.#recordsFailed.add(failureCount, attributes);
+      }
       if (this.#warn.accepts(processingTimeMs, method, 'processingTimeMs')) {
         this.#processingTime.record(processingTimeMs, attributes);
         this.#duration.record(processingTimeMs / 1000, attributes);
