@@ -95,7 +95,7 @@ async function reporter() {
 
 async function platform() {
   const pairs = isQuick ? 1 : PLATFORM_PAIRS;
-  const result = await inProcess('metrics-platform.mjs', [pairs, 4], ['--expose-gc']);
+  const result = await inProcess('metrics-platform.mjs', [pairs, 4]);
   const modes = [result.on, result.off];
   const [on, off] = modes.map((rounds) => rounds.map(([user, system]) => user + system));
   const [userOn, userOff] = modes.map((rounds) => rounds.map(([user]) => user));
