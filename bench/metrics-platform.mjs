@@ -1,34 +1,44 @@
 /**
- * Several file pipelines at full speed on one platform, with its metrics and without, in turn in one process, so that both
- * are compiled alike and meet the same drift of the machine: `metrics-platform.mjs <pairs> <pipelines>`.
- * Prints { first: { on, off }, on: [s…], off: [s…] }: CPU of the whole process from the start of the pipelines to their end.
+ * Several file pipelines at full speed on two platforms that live side by side in one process, with metrics and without:
+ * `metrics-platform.mjs <pairs> <pipelines>`. They take turns, so that both run the same compiled code and meet the same
+ * drift of the machine. Prints { first: { on, off }, on: [[user, system]…], off: [[user, system]…] }: seconds of CPU of the
+ * whole process from the start of the pipelines to their end.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startPlatform } from '../dist/index.js';
+import { startTelemetry } from '../dist/telemetry/start-telemetry.js';
+import { DEFAULT_TELEMETRY_CONFIG, mergeTelemetryConfig } from '../dist/telemetry/telemetry-config.js';
 import { flightsFile } from './flights.mjs';
 
 const [pairsText, pipelinesText] = process.argv.slice(2);
+/** Until V8 has compiled what it is going to: in the second round that is still a tenth of the CPU. */
+const WARM_UP = 5;
+// V8 lets go of code together with the objects that it was compiled for, and would compile it again in the next round.
+const kept = [];
 const input = await flightsFile('ndjson');
 
-async function run(enabled) {
+/** A platform, and one round of work on it: all pipelines from start to end. */
+async function open(metrics) {
   const folder = mkdtempSync(join(tmpdir(), 'dataflow-bench-'));
   const platform = await startPlatform({
     configFile: false,
     env: {},
     journal: { kind: 'embedded', path: join(folder, 'journal') },
-    metrics: { enabled, prometheus: { port: 0 } },
+    metrics: { ...metrics, prometheus: { port: 0 } },
     statusPage: { enabled: false },
   });
-  const processAll = async (round) => {
+  let rounds = 0;
+  const round = async () => {
     const pipelines = [];
+    rounds += 1;
     for (let index = 0; index < Number(pipelinesText); index++) {
       const pipeline = await platform.spawnPipeline({
-        id: `flights-${round}-${index}`,
+        id: `flights-${rounds}-${index}`,
         source: { type: 'file', connectionString: input, batchSize: 500, options: { format: 'ndjson' } },
         transforms: [{ type: 'filter', config: { expression: 'record.delay > 15' } }],
-        sink: { type: 'file', connectionString: join(folder, `out-${round}-${index}.ndjson`), batchSize: 500 },
+        sink: { type: 'file', connectionString: join(folder, `out-${rounds}-${index}.ndjson`), batchSize: 500 },
       });
       pipelines.push(pipeline);
     }
@@ -36,24 +46,52 @@ async function run(enabled) {
     await Promise.all(pipelines.map((pipeline) => pipeline.start()));
     await Promise.all(pipelines.map((pipeline) => pipeline.completion()));
     const { user, system } = process.cpuUsage(before);
-    return (user + system) / 1e6;
+    kept.push(pipelines);
+    for (const index of pipelines.keys()) rmSync(join(folder, `out-${rounds}-${index}.ndjson`));
+    return [user / 1e6, system / 1e6];
   };
-  globalThis.gc();
-  // With the platform before it V8 let go of the code that was compiled for its parts; this one compiles it again.
-  const first = await processAll('first');
-  const seconds = await processAll('again');
-  await platform.shutdown();
-  rmSync(folder, { recursive: true });
-  return { first, seconds };
+  const close = async () => {
+    await platform.shutdown();
+    rmSync(folder, { recursive: true });
+  };
+  return { round, close };
 }
 
-await run(false);
-const [firstOn, firstOff] = [await run(true), await run(false)];
+/** The first round of a platform: with the one before it V8 let go of the code that was compiled for its parts. */
+async function firstRound(enabled) {
+  const { round, close } = await open({ enabled });
+  const [user, system] = await round();
+  await close();
+  return user + system;
+}
+
+await firstRound(false);
+const first = { on: await firstRound(true), off: await firstRound(false) };
+
+// What watches the runtime (collections, the event loop, the CPU) would watch the other's rounds too. So it is not the
+// platform's but by itself: the same parts, started before each round with metrics and stopped after it.
+const runtime = mergeTelemetryConfig(DEFAULT_TELEMETRY_CONFIG, { host: { groups: [] } });
+const platforms = {
+  on: await open({ runtime: { enabled: false }, process: { enabled: false } }),
+  off: await open({ enabled: false }),
+};
+const rounds = {
+  async on() {
+    const telemetry = await startTelemetry({ config: runtime });
+    kept.push(telemetry);
+    const seconds = await platforms.on.round();
+    await telemetry.shutdown();
+    return seconds;
+  },
+  off: platforms.off.round,
+};
 const seconds = { on: [], off: [] };
-for (let pair = 0; pair < Number(pairsText); pair++) {
+for (let pair = -WARM_UP; pair < Number(pairsText); pair++) {
   // The one that goes first changes, so that what one leaves behind meets both.
   for (const mode of pair % 2 === 0 ? ['on', 'off'] : ['off', 'on']) {
-    seconds[mode].push((await run(mode === 'on')).seconds);
+    const usage = await rounds[mode]();
+    if (pair >= 0) seconds[mode].push(usage);
   }
 }
-console.log(JSON.stringify({ first: { on: firstOn.first, off: firstOff.first }, ...seconds }));
+for (const { close } of Object.values(platforms)) await close();
+console.log(JSON.stringify({ first, ...seconds }));

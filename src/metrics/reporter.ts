@@ -159,12 +159,15 @@ export class PipelineMetricsReporter {
       const { attributes } = pipeline;
       this.#processed.add(1, attributes);
       pipeline.lastBatchAtMs = this.#clock.now();
-      if (this.#warn.accepts(successCount, method, 'successCount')) {
+      // The counters are there with 0 already: nothing is added where there is nothing to add.
+      if (this.#warn.accepts(successCount, method, 'successCount') && successCount > 0) {
         this.#recordsProcessed.add(successCount, attributes);
         pipeline.throughput.add(successCount, this.#clock.monotonic());
         pipeline.recordsSinceTotal += successCount;
       }
-      if (this.#warn.accepts(failureCount, method, 'failureCount')) this.#recordsFailed.add(failureCount, attributes);
+      if (this.#warn.accepts(failureCount, method, 'failureCount') && failureCount > 0) {
+        this.#recordsFailed.add(failureCount, attributes);
+      }
       if (this.#warn.accepts(processingTimeMs, method, 'processingTimeMs')) {
         this.#processingTime.record(processingTimeMs, attributes);
         this.#duration.record(processingTimeMs / 1000, attributes);
@@ -195,11 +198,15 @@ export class PipelineMetricsReporter {
 
   recordCheckpointUpdate(pipelineId: string, offset: number | string): void {
     const method = 'recordCheckpointUpdate';
-    this.#record(method, pipelineId, (pipeline) => {
+    try {
+      const pipeline = this.#pipeline(pipelineId, method);
+      if (pipeline === undefined) return;
       if (typeof offset !== 'string' && !this.#warn.accepts(offset, method, 'offset')) return;
       this.#checkpoints.add(1, pipeline.attributes);
       pipeline.checkpointAtMs = this.#clock.now();
-    });
+    } catch (error) {
+      this.#internal(method, error);
+    }
   }
 
   /**
@@ -242,18 +249,29 @@ export class PipelineMetricsReporter {
     this.#record('recordBatchDeduplicated', pipelineId, ({ attributes }) => this.#deduplicated.add(1, attributes));
   }
 
-  /** For a live pipeline only; without effect before the first mention and after the release of one. */
+  /**
+   * For a live pipeline only: what still arrives after the release of one must not bring it back, and before the first
+   * mention there is nothing to show.
+   */
   setBatchesInflight(pipelineId: string, count: number): void {
-    this.#set('setBatchesInflight', pipelineId, (pipeline) => {
+    try {
+      const pipeline = this.#live.get(pipelineId);
+      if (pipeline === undefined) return;
       if (this.#warn.accepts(count, 'setBatchesInflight', 'count')) pipeline.inflight = count;
-    });
+    } catch (error) {
+      this.#internal('setBatchesInflight', error);
+    }
   }
 
   /** For a live pipeline only. */
   setSourceLag(pipelineId: string, records: number): void {
-    this.#set('setSourceLag', pipelineId, (pipeline) => {
+    try {
+      const pipeline = this.#live.get(pipelineId);
+      if (pipeline === undefined) return;
       if (this.#warn.accepts(records, 'setSourceLag', 'records')) pipeline.lagRecords = records;
-    });
+    } catch (error) {
+      this.#internal('setSourceLag', error);
+    }
   }
 
   /** Records per second over the recent window, as the throughput gauge shows it; undefined for an unknown pipeline. */
@@ -272,11 +290,12 @@ export class PipelineMetricsReporter {
   }
 
   recordJournalAppend(durationSeconds: number): void {
-    this.#safely('recordJournalAppend', () => {
-      if (this.#warn.accepts(durationSeconds, 'recordJournalAppend', 'durationSeconds')) {
-        this.#appendDuration.record(durationSeconds);
-      }
-    });
+    const method = 'recordJournalAppend';
+    try {
+      if (this.#warn.accepts(durationSeconds, method, 'durationSeconds')) this.#appendDuration.record(durationSeconds);
+    } catch (error) {
+      this.#internal(method, error);
+    }
   }
 
   /** A pipeline that was not created now but found in this state: its gauges follow, nothing is counted. */
@@ -309,6 +328,7 @@ export class PipelineMetricsReporter {
     });
   }
 
+  /** For what is rare: what comes with every batch makes no closure. */
   #record(method: string, pipelineId: string, action: (pipeline: LivePipeline) => void): void {
     this.#safely(method, () => {
       const pipeline = this.#pipeline(pipelineId, method);
@@ -331,14 +351,6 @@ export class PipelineMetricsReporter {
       pipeline.errorAttributes.set(error_code, attributes);
     }
     return attributes;
-  }
-
-  /** For what may still arrive after the pipeline has gone: it must not bring the pipeline back. */
-  #set(method: string, pipelineId: string, action: (pipeline: LivePipeline) => void): void {
-    this.#safely(method, () => {
-      const pipeline = this.#live.get(pipelineId);
-      if (pipeline !== undefined) action(pipeline);
-    });
   }
 
   #add(pipelineId: string): LivePipeline {

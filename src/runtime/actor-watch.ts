@@ -3,7 +3,8 @@
  * has no watch.
  *
  * R1. The wait of a command is told once, however often a failed append puts the command back.
- * R2. A turn is told when it ends, failed ones included; a command only when it was decided for good.
+ * R2. A turn is told when it ends, failed ones included, and with it the waits that it ended; a command only when it was
+ *     decided for good. What is told together finds in the caches what the work between two turns drives out of them.
  */
 import type { ActorObservation, ActorObserver } from './actor-observer.ts';
 import type { Clock } from './clock.ts';
@@ -13,10 +14,13 @@ import type { Plan } from './running.ts';
 /** The `enqueuedAt` of a command whose wait is not, or no longer, measured. */
 export const NOT_WAITING = -1;
 
+const NONE: readonly Envelope[] = [];
+
 export class ActorWatch {
   readonly #clock: Clock;
   readonly #observation: ActorObservation;
   #turnStartedAt = 0;
+  #taken: readonly Envelope[] = NONE;
 
   constructor(key: string, observer: ActorObserver, clock: Clock, mailbox: { readonly size: number }) {
     this.#clock = clock;
@@ -33,18 +37,20 @@ export class ActorWatch {
     this.#observation.enqueued(mailboxSize);
   }
 
-  turnStarted(envelopes: readonly Envelope[]): void {
-    const now = this.#clock.monotonic();
-    this.#turnStartedAt = now;
-    for (const envelope of envelopes) {
-      if (envelope.enqueuedAt === NOT_WAITING) continue;
-      this.#observation.waited((now - envelope.enqueuedAt) / 1000);
-      envelope.enqueuedAt = NOT_WAITING;
-    }
+  turnStarted(taken: readonly Envelope[]): void {
+    this.#turnStartedAt = this.#clock.monotonic();
+    this.#taken = taken;
   }
 
   turnEnded(): void {
-    this.#observation.turnEnded((this.#clock.monotonic() - this.#turnStartedAt) / 1000);
+    const startedAt = this.#turnStartedAt;
+    for (const envelope of this.#taken) {
+      if (envelope.enqueuedAt === NOT_WAITING) continue;
+      this.#observation.waited((startedAt - envelope.enqueuedAt) / 1000);
+      envelope.enqueuedAt = NOT_WAITING;
+    }
+    this.#taken = NONE;
+    this.#observation.turnEnded((this.#clock.monotonic() - startedAt) / 1000);
   }
 
   committed(plan: Plan): void {

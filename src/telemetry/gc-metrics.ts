@@ -10,12 +10,14 @@ import v8 from 'node:v8';
 import type { Meter, ObservableResult } from '@opentelemetry/api';
 import { createInstrument } from '../metrics/instruments.ts';
 
-const KINDS: Readonly<Record<number, string>> = {
-  [constants.NODE_PERFORMANCE_GC_MINOR]: 'minor',
-  [constants.NODE_PERFORMANCE_GC_MAJOR]: 'major',
-  [constants.NODE_PERFORMANCE_GC_INCREMENTAL]: 'incremental',
-  [constants.NODE_PERFORMANCE_GC_WEAKCB]: 'weakcb',
+// Frozen, so that an engine may know a series by its object alone.
+const KINDS: Readonly<Record<number, { readonly gc: string }>> = {
+  [constants.NODE_PERFORMANCE_GC_MINOR]: Object.freeze({ gc: 'minor' }),
+  [constants.NODE_PERFORMANCE_GC_MAJOR]: Object.freeze({ gc: 'major' }),
+  [constants.NODE_PERFORMANCE_GC_INCREMENTAL]: Object.freeze({ gc: 'incremental' }),
+  [constants.NODE_PERFORMANCE_GC_WEAKCB]: Object.freeze({ gc: 'weakcb' }),
 };
+const OTHER_KIND = Object.freeze({ gc: 'other' });
 
 type SpaceStatistics = { readonly heapSpaceStatistics: readonly { spaceName: string; spaceUsedSize: number }[] };
 
@@ -44,7 +46,7 @@ function startPauses(meter: Meter): () => void {
   const recordAll = (entries: readonly PerformanceEntry[]): void => {
     for (const entry of entries) {
       const { kind } = (entry as { detail?: { kind?: number } }).detail ?? {};
-      pauses.record(entry.duration / 1000, { gc: KINDS[kind ?? -1] ?? 'other' });
+      pauses.record(entry.duration / 1000, KINDS[kind ?? -1] ?? OTHER_KIND);
     }
   };
   const observer = new PerformanceObserver((list) => recordAll(list.getEntries()));

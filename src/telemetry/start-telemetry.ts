@@ -153,7 +153,11 @@ function ownTelemetry(options: TelemetryOptions): Telemetry {
     views,
     readers: [reader, ...pushing.map((other) => withEngine(other, engine, (sdk) => withWanted(sdk, wanted)))],
   });
-  const stopRuntime = startRuntime(config, provider);
+  const meterProvider: MeterProviderApi = {
+    getMeter: (name, version, meterOptions) =>
+      (isOwnScope(name) ? engine : provider).getMeter(name, version, meterOptions),
+  };
+  const stopRuntime = startRuntime(config, meterProvider);
 
   let collectedSeries: number | undefined;
   createInstrument(engine.getMeter(METER_NAME), 'metricsSeries').addCallback((result) => {
@@ -186,10 +190,7 @@ function ownTelemetry(options: TelemetryOptions): Telemetry {
     return await work();
   };
   return {
-    meterProvider: {
-      getMeter: (name, version, meterOptions) =>
-        (isOwnScope(name) ? engine : provider).getMeter(name, version, meterOptions),
-    },
+    meterProvider,
     series: {
       remove: (pipelineId) => {
         engine.remove({ pipeline_id: pipelineId });

@@ -10,21 +10,22 @@ import type { EngineSeries, Schema } from './schema.ts';
 import type { SeriesRegistry } from './series-registry.ts';
 
 export class PointStore {
-  /** By index of schema. */
-  readonly columns: (Column | undefined)[] = [];
-  /** Where the point located last begins in its page. */
-  at = 0;
-  /** Set when `locate` gave the point that takes what is beyond the limit; whoever asks clears it before. */
-  locatedOverflow = false;
-  size = 0;
+  // What `locate` uses comes first, in one line of the cache: between two events there is work that empties it.
   readonly registry: SeriesRegistry;
   readonly width: number;
-  readonly #limit: number;
-  readonly #onOverflow: () => void;
-  #overflow: EngineSeries | undefined;
+  /** Where the point located last begins in its page. */
+  at = 0;
   // Nearly every instrument has one set of keys: its pages are found without looking the column up.
   mainSchema: Schema | undefined;
   mainPages: (Float64Array | undefined)[] = [];
+  /** By index of schema. */
+  readonly columns: (Column | undefined)[] = [];
+  /** Set when `locate` gave the point that takes what is beyond the limit; whoever asks clears it before. */
+  locatedOverflow = false;
+  size = 0;
+  readonly #limit: number;
+  readonly #onOverflow: () => void;
+  #overflow: EngineSeries | undefined;
 
   constructor(registry: SeriesRegistry, width: number, limit: number, onOverflow: () => void) {
     this.registry = registry;

@@ -31,6 +31,8 @@ export interface StreamOptions {
 }
 
 export abstract class Stream {
+  // Before the other fields, so that a measurement finds it in the cache line that it looked at already.
+  store: PointStore;
   /** Changes in its description alone. */
   descriptor: Descriptor;
   readonly width: number;
@@ -39,7 +41,6 @@ export abstract class Stream {
   /** What an observable instrument is observing now, to be shown later. */
   next: PointStore | undefined;
   readonly #options: StreamOptions;
-  store: PointStore;
 
   constructor(options: StreamOptions, width = 1) {
     this.#options = options;
