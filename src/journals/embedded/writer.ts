@@ -66,11 +66,13 @@ export class Writer {
   write(operations: FlatOperations): WriteOutcome {
     try {
       this.#session ??= this.#reconnect();
+      const begunAt = performance.now();
       const target = this.#begin(this.#session);
       const outcome = this.#apply(target, operations);
       target.finish();
+      const madeAt = performance.now();
       this.#session.database.exec('COMMIT');
-      return outcome;
+      return { ...outcome, isSyncBound: performance.now() - madeAt > madeAt - begunAt };
     } catch (error) {
       this.#disconnect();
       throw journalError(error, this.#settings.directory, 'DATAFLOW_ERR_JOURNAL_APPEND_FAILED');
@@ -110,7 +112,7 @@ export class Writer {
     }
   }
 
-  #apply(target: WriteOperations, operations: FlatOperations): WriteOutcome {
+  #apply(target: WriteOperations, operations: FlatOperations): Pick<WriteOutcome, 'refused' | 'unfinished'> {
     const refused: { index: number; error: ErrorData }[] = [];
     const unfinished: number[] = [];
     let index = 0;
