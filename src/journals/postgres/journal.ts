@@ -27,7 +27,7 @@ import {
 } from '../journal-input.ts';
 import { AppendQueue } from './append-queue.ts';
 import { AppendStatement } from './append-statement.ts';
-import type { Database, Row, Transaction } from './database.ts';
+import type { Database, Row } from './database.ts';
 import { EventReader, parsed } from './event-reader.ts';
 import { GlobalOrder } from './global-order.ts';
 import type { Leases } from './lease.ts';
@@ -182,10 +182,11 @@ export class PostgresJournalConnection implements PostgresJournal {
     this.#checkWritable();
     checkKey(key);
     const epoch = this.#leases.epochOf(key);
-    await this.#run('DATAFLOW_ERR_JOURNAL_APPEND_FAILED', async (transaction) => {
+    const changed = this.#database.run(async (transaction) => {
       await this.#leases.hold(transaction, key, epoch);
       return transaction.query(sql, [key, ...values]);
     });
+    await this.#named('DATAFLOW_ERR_JOURNAL_APPEND_FAILED', changed);
   }
 
   async #query(
@@ -194,12 +195,15 @@ export class PostgresJournalConnection implements PostgresJournal {
     otherwise: FailureCode = 'DATAFLOW_ERR_JOURNAL_READ_FAILED',
   ): Promise<Row[]> {
     this.#checkOpen();
-    return this.#run(otherwise, ({ query }) => query(sql, values));
+    return this.#named(
+      otherwise,
+      this.#database.read(({ query }) => query(sql, values)),
+    );
   }
 
-  async #run(otherwise: FailureCode, work: (transaction: Transaction) => Promise<Row[]>): Promise<Row[]> {
+  async #named(otherwise: FailureCode, rows: Promise<Row[]>): Promise<Row[]> {
     try {
-      return await this.#database.run(work);
+      return await rows;
     } catch (error) {
       throw journalError(error, otherwise);
     }
