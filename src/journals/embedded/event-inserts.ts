@@ -5,7 +5,7 @@
  */
 import type { Database } from './driver.ts';
 
-const ROWS = 10;
+const ROWS = 20;
 const COLUMNS = 7;
 /** UTF-16 units. A row beyond it is stored at once: its caller hears that it is too large for the engine. */
 const LARGE = 1024 * 1024;
@@ -13,11 +13,11 @@ const LARGE = 1024 * 1024;
 export class EventInserts {
   readonly #insertOne;
   readonly #insertMany;
-  #waiting: (string | number)[] = [];
+  #waiting: (string | number | null)[] = [];
 
   constructor(database: Database) {
     const insert = 'INSERT INTO events(ordinal, stream, seq, tag_set, created_at, data, metadata) VALUES';
-    const row = "(?, ?, ?, ?, ?, ?, nullif(?, ''))";
+    const row = `(${Array(COLUMNS).fill('?').join(', ')})`;
     this.#insertOne = database.prepare(`${insert} ${row}`);
     this.#insertMany = database.prepare(`${insert} ${Array(ROWS).fill(row).join(', ')}`);
   }
@@ -32,12 +32,13 @@ export class EventInserts {
     data: string,
     metadata: string,
   ): void {
+    const stored = metadata === '' ? null : metadata;
     if (data.length + metadata.length > LARGE) {
       this.flush();
-      this.#insertOne.run(ordinal, stream, sequence, tagSet, timestamp, data, metadata);
+      this.#insertOne.run(ordinal, stream, sequence, tagSet, timestamp, data, stored);
       return;
     }
-    const length = this.#waiting.push(ordinal, stream, sequence, tagSet, timestamp, data, metadata);
+    const length = this.#waiting.push(ordinal, stream, sequence, tagSet, timestamp, data, stored);
     if (length < ROWS * COLUMNS) return;
     this.#insertMany.run(...this.#waiting);
     this.#waiting.length = 0;

@@ -16,6 +16,8 @@ const COMMIT_SIZE = 16 * 1024 * 1024;
 
 /** Writes that are worth a commit beside another. */
 const OVERLAP_WRITES = 32;
+/** One commit alone may have met a checkpoint, which writes the log back. */
+const SYNC_BOUND_COMMITS = 2;
 
 export interface Write {
   readonly operation: FlatOperations;
@@ -36,8 +38,8 @@ export class GroupCommit {
   #queuedSize = 0;
   #scheduled = false;
   #inFlight = 0;
-  /** Whether the last commit took longer to reach the disk than to be made: then fewer, larger ones are faster. */
-  #isSyncBound = true;
+  /** The last commits in a row that took longer to reach the disk than to be made: then fewer, larger ones are faster. */
+  #syncBound = SYNC_BOUND_COMMITS;
   #onIdle: (() => void)[] = [];
 
   constructor(send: (operations: FlatOperations) => Promise<WriteOutcome>, maxQueuedSize: number) {
@@ -82,7 +84,8 @@ export class GroupCommit {
   #room(): number {
     const count = this.#queue.length;
     if (this.#inFlight > 1) return 0;
-    if (this.#isSyncBound || count < OVERLAP_WRITES) return this.#inFlight === 0 ? count : 0;
+    const isSyncBound = this.#syncBound >= SYNC_BOUND_COMMITS;
+    if (isSyncBound || count < OVERLAP_WRITES) return this.#inFlight === 0 ? count : 0;
     return this.#inFlight === 0 && count >= 2 * OVERLAP_WRITES ? Math.ceil(count / 2) : count;
   }
 
@@ -106,7 +109,7 @@ export class GroupCommit {
       const operations: (string | number)[] = [];
       for (const { operation } of batch) for (const part of operation) operations.push(part);
       const outcome = await this.#send(operations);
-      this.#isSyncBound = outcome.isSyncBound;
+      this.#syncBound = outcome.isSyncBound ? this.#syncBound + 1 : 0;
       this.#settle(batch, outcome);
     } catch (error) {
       for (const { size, reject } of batch) {

@@ -68,18 +68,24 @@ describe('group commit', () => {
     await commits[1]!.end({ ...DONE, isSyncBound: false });
     expect(settled).toEqual([...many(0), ...many(100).slice(0, 32)]);
     expect(namesOf().slice(3)).toEqual([many(200)]);
+    // A checkpoint: it alone changes nothing.
     await commits[2]!.end();
     await second;
     const fourth = addAll(many(300));
     await nextTurn();
-    // Syncing has become the larger part: one at a time again.
-    expect(commits).toHaveLength(4);
+    expect(namesOf().slice(4)).toEqual([many(300)]);
     await commits[3]!.end();
     await third;
-    expect(namesOf().slice(4)).toEqual([many(300)]);
+    const fifth = addAll(many(400));
+    await nextTurn();
+    // Syncing has become the larger part: one at a time again, and whole.
+    expect(commits).toHaveLength(5);
     await commits[4]!.end();
     await fourth;
-    expect(settled).toEqual([0, 100, 200, 300].flatMap(many));
+    expect(namesOf().slice(5)).toEqual([many(400)]);
+    await commits[5]!.end();
+    await fifth;
+    expect(settled).toEqual([0, 100, 200, 300, 400].flatMap(many));
   });
 
   test('puts at most 5,000 events into a commit, and never splits a write', async () => {
