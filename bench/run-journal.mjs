@@ -11,7 +11,7 @@ import { inProcess, interleaved, median } from './measure.mjs';
 import { startPostgres } from './postgres-server.mjs';
 
 const isQuick = process.argv.includes('--quick');
-const ROUNDS = isQuick ? 1 : 5;
+const ROUNDS = isQuick ? 1 : 3;
 const SECONDS = isQuick ? 1 : 4;
 const ACTORS = [1, 100, 1000];
 const PAGE = new URL('./JOURNAL.md', import.meta.url);
