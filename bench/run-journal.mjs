@@ -1,24 +1,30 @@
 /**
  * The journals beside their limits and peers, each in the same run, in processes of their own and in turn. Prints the
  * tables; `--write` also puts them into bench/JOURNAL.md. `--quick` takes one short round: to see that everything runs.
+ * `embedded`, `postgres`, `fleet` and `recovery` measure that part alone, and write its tables alone.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fleetTable, recoveryTable } from './journal-platforms.mjs';
 import { inProcess, interleaved, median } from './measure.mjs';
 import { startPostgres } from './postgres-server.mjs';
 
 const isQuick = process.argv.includes('--quick');
-const ROUNDS = isQuick ? 1 : 5;
+const ROUNDS = isQuick ? 1 : 3;
 const SECONDS = isQuick ? 1 : 4;
 const ACTORS = [1, 100, 1000];
 const PAGE = new URL('./JOURNAL.md', import.meta.url);
-const sections = [];
+const PARTS = ['embedded', 'postgres', 'fleet', 'recovery'];
+const asked = process.argv.filter((word) => PARTS.includes(word));
+const wants = (part) => asked.length === 0 || asked.includes(part);
+/** The text of each table by its title. */
+const sections = new Map();
 
 function table(title, head, rows) {
   const line = (cells) => `| ${cells.join(' | ')} |`;
   const text = `### ${title}\n\n${[line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')}\n`;
-  sections.push(text);
+  sections.set(title, text);
   console.log(`\n${text}`);
 }
 
@@ -65,52 +71,47 @@ async function embedded() {
   );
 }
 
-async function postgres() {
-  const server = await startPostgres();
-  try {
-    let runs = 0;
-    const onServer = (kind, actors) => async () => {
-      // Tables of its own for ours; the peers have one set, so their keys must be new.
-      runs += 1;
-      await resetPeers(server.url, kind);
-      const options = { url: server.url, schema: `bench_${runs}`, actors, seconds: SECONDS };
-      return inProcess('journal-load.mjs', [kind, JSON.stringify(options)]);
-    };
-    const withPeers = existsSync(new URL('./peers/node_modules', import.meta.url));
-    if (!withPeers) console.log('Without peers: `npm install --prefix bench/peers` first measures them as well.');
-    const kinds = ['leased', 'postgres', ...(withPeers ? ['nact', 'emmett'] : [])];
-    const rows = [];
-    for (const actors of ACTORS) {
-      const [leased, free, nact, emmett] = await interleaved(
-        ROUNDS,
-        kinds.map((kind) => onServer(kind, actors)),
-      );
-      const beside = (peer) => (peer === undefined ? '–' : `${rate(of(peer))} · ${times(ratioOf(leased, peer))}`);
-      const fence = `${(100 * (1 - ratioOf(leased, free))).toFixed(0)} %`;
-      const target = { 1: '–', 100: '≥ 4 · ≥ 10', 1000: '≥ 5 · ≥ 10' }[actors];
-      rows.push([
-        actors,
-        rate(of(leased)),
-        fence,
-        beside(nact),
-        beside(emmett),
-        target,
-        of(leased, 'utilization').toFixed(2),
-      ]);
-    }
-    const head = [
-      'actors',
-      'ours with leases, events/s',
-      'cost of the lease (≤ 10 %)',
-      'nact-persistence-postgres · ratio',
-      'emmett-postgresql · ratio',
-      'targets',
-      'event loop busy',
-    ];
-    table('PostgreSQL journal beside its peers', head, rows);
-  } finally {
-    await server.stop();
+async function postgres(server) {
+  let runs = 0;
+  const onServer = (kind, actors) => async () => {
+    // Tables of its own for ours; the peers have one set, so their keys must be new.
+    runs += 1;
+    await resetPeers(server.url, kind);
+    const options = { url: server.url, schema: `bench_${runs}`, actors, seconds: SECONDS };
+    return inProcess('journal-load.mjs', [kind, JSON.stringify(options)]);
+  };
+  const withPeers = existsSync(new URL('./peers/node_modules', import.meta.url));
+  if (!withPeers) console.log('Without peers: `npm install --prefix bench/peers` first measures them as well.');
+  const kinds = ['leased', 'postgres', ...(withPeers ? ['nact', 'emmett'] : [])];
+  const rows = [];
+  for (const actors of ACTORS) {
+    const [leased, free, nact, emmett] = await interleaved(
+      ROUNDS,
+      kinds.map((kind) => onServer(kind, actors)),
+    );
+    const beside = (peer) => (peer === undefined ? '–' : `${rate(of(peer))} · ${times(ratioOf(leased, peer))}`);
+    const fence = `${(100 * (1 - ratioOf(leased, free))).toFixed(0)} %`;
+    const target = { 1: '–', 100: '≥ 4 · ≥ 10', 1000: '≥ 5 · ≥ 10' }[actors];
+    rows.push([
+      actors,
+      rate(of(leased)),
+      fence,
+      beside(nact),
+      beside(emmett),
+      target,
+      of(leased, 'utilization').toFixed(2),
+    ]);
   }
+  const head = [
+    'actors',
+    'ours with leases, events/s',
+    'cost of the lease (≤ 10 %)',
+    'nact-persistence-postgres · ratio',
+    'emmett-postgresql · ratio',
+    'targets',
+    'event loop busy',
+  ];
+  table('PostgreSQL journal beside its peers', head, rows);
 }
 
 async function resetPeers(url, kind) {
@@ -122,11 +123,25 @@ async function resetPeers(url, kind) {
   await client.end();
 }
 
-await embedded();
-await postgres();
+if (wants('embedded')) await embedded();
+if (wants('fleet')) await fleetTable(table, { isQuick, rounds: ROUNDS });
+if (wants('postgres') || wants('recovery')) {
+  const server = await startPostgres();
+  try {
+    if (wants('postgres')) await postgres(server);
+    if (wants('recovery')) await recoveryTable(table, { isQuick, postgresUrl: server.url });
+  } finally {
+    await server.stop();
+  }
+}
 
 if (process.argv.includes('--write')) {
   const machine = `Node.js ${process.versions.node}, ${cpus().length} processors, medians of ${ROUNDS} rounds of ${SECONDS} s.`;
-  const before = readFileSync(PAGE, 'utf8').split('<!-- measured -->')[0];
-  writeFileSync(PAGE, `${before}<!-- measured -->\n\n${machine}\n\n${sections.join('\n')}`);
+  const [before, measured = ''] = readFileSync(PAGE, 'utf8').split('<!-- measured -->');
+  const kept = measured
+    .split(/^(?=### )/m)
+    .slice(1)
+    .map((text) => [text.slice(4, text.indexOf('\n')), `${text.trim()}\n`]);
+  const all = [...new Map([...(asked.length === 0 ? [] : kept), ...sections]).values()];
+  writeFileSync(PAGE, `${before}<!-- measured -->\n\n${machine}\n\n${all.join('\n')}`);
 }

@@ -181,9 +181,7 @@ describe('an inspection', () => {
     await journal.close();
     const database = new DatabaseSync(join(path, 'journal.db'));
     const [page] = database
-      .prepare(
-        "SELECT pageno FROM dbstat WHERE name = 'sqlite_autoindex_events_1' AND pagetype = 'leaf' LIMIT 1 OFFSET 20",
-      )
+      .prepare("SELECT pageno FROM dbstat WHERE name = 'positions' AND pagetype = 'leaf' LIMIT 1 OFFSET 20")
       .all() as { pageno: number }[];
     const { page_size } = database.prepare('PRAGMA page_size').get() as { page_size: number };
     database.close();

@@ -142,12 +142,12 @@ describe('damage that comes while it is open', () => {
     await journal.close();
   });
 
-  test('a foreign write under the next sequence number refuses that append alone', async () => {
+  test('Writer R3: a foreign write under the next sequence number refuses that append alone', async () => {
     await writeJournal();
     const journal = await openEmbeddedJournal({ path });
     await journal.append('key', 500, events.slice(0, 1));
     sql(
-      'INSERT INTO events(ordinal, stream, seq, tag_set, created_at, data) SELECT 9000, 1, 503, 1, 1, \'{"foreign":1}\'',
+      'INSERT INTO events(ordinal, stream, seq, tag_set, created_at, data) SELECT 9000, 1, 502, 1, 1, \'{"foreign":1}\'',
     );
     const outcomes = await Promise.allSettled([
       journal.append('other', 0, events.slice(0, 2)),
@@ -155,12 +155,12 @@ describe('damage that comes while it is open', () => {
     ]);
     expect(outcomes).toMatchObject([
       { status: 'fulfilled' },
-      { reason: { code: 'DATAFLOW_ERR_JOURNAL_CONFLICT', details: { key: 'key', sequence: 503 } } },
+      { reason: { code: 'DATAFLOW_ERR_JOURNAL_CONFLICT', details: { key: 'key', sequence: 502 } } },
     ]);
     const sequences: number[] = [];
     for await (const chunk of journal.read('key', { from: 501 }))
       sequences.push(...chunk.map(({ sequence }) => sequence));
-    expect(sequences).toEqual([501, 503]);
+    expect(sequences).toEqual([501, 502]);
     await journal.close();
   });
 });

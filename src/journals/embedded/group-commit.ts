@@ -2,6 +2,7 @@
  * Owns: the writes on their way to the worker, and which of them share a commit.
  *
  * R1 One commit is in flight at a time; whatever arrives meanwhile is the next one. No timer ever waits for more.
+ *    Where inserting takes longer than syncing, two are: the worker has the next one while this thread settles the last.
  * R2 Writes reach the worker in the order they were made.
  * R3 What is queued is bounded: a write beyond the bound is refused at once and may be tried again.
  * R4 Every write settles by its own fate: one that is refused takes none of its commit along.
@@ -12,6 +13,11 @@ import { type FlatOperations, fromErrorData, type WriteOutcome } from './protoco
 const COMMIT_EVENTS = 5000;
 /** UTF-16 units of text in one commit; one larger write is a commit of its own. */
 const COMMIT_SIZE = 16 * 1024 * 1024;
+
+/** Writes that are worth a commit beside another. */
+const OVERLAP_WRITES = 32;
+/** One commit alone may have met a checkpoint, which writes the log back. */
+const SYNC_BOUND_COMMITS = 2;
 
 export interface Write {
   readonly operation: FlatOperations;
@@ -31,7 +37,9 @@ export class GroupCommit {
   #queue: QueuedWrite[] = [];
   #queuedSize = 0;
   #scheduled = false;
-  #inFlight = false;
+  #inFlight = 0;
+  /** The last commits in a row that took longer to reach the disk than to be made: then fewer, larger ones are faster. */
+  #syncBound = SYNC_BOUND_COMMITS;
   #onIdle: (() => void)[] = [];
 
   constructor(send: (operations: FlatOperations) => Promise<WriteOutcome>, maxQueuedSize: number) {
@@ -51,31 +59,42 @@ export class GroupCommit {
     }
     this.#queuedSize += write.size;
     return new Promise((resolve, reject) => {
-      this.#queue.push({ ...write, resolve, reject });
+      const { operation, events, size } = write;
+      this.#queue.push({ operation, events, size, resolve, reject });
       this.#schedule();
     });
   }
 
   /** Resolves when nothing is queued or in flight. */
   idle(): Promise<void> {
-    if (!this.#inFlight && this.#queue.length === 0) return Promise.resolve();
+    if (this.#inFlight === 0 && this.#queue.length === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onIdle.push(resolve));
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#inFlight) return;
+    if (this.#scheduled || this.#room() === 0) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      void this.#flush();
+      for (let room = this.#room(); room > 0; room = this.#room()) void this.#flush(this.#takeBatch(room));
     });
   }
 
-  #takeBatch(): QueuedWrite[] {
+  /** How many of the queued writes may be sent as one commit now. */
+  #room(): number {
+    const count = this.#queue.length;
+    if (this.#inFlight > 1) return 0;
+    const isSyncBound = this.#syncBound >= SYNC_BOUND_COMMITS;
+    if (isSyncBound || count < OVERLAP_WRITES) return this.#inFlight === 0 ? count : 0;
+    return this.#inFlight === 0 && count >= 2 * OVERLAP_WRITES ? Math.ceil(count / 2) : count;
+  }
+
+  #takeBatch(room: number): QueuedWrite[] {
     let events = 0;
     let size = 0;
     let count = 0;
     for (const write of this.#queue) {
+      if (count === room) break;
       events += write.events;
       size += write.size;
       if (count > 0 && (events > COMMIT_EVENTS || size > COMMIT_SIZE)) break;
@@ -84,24 +103,23 @@ export class GroupCommit {
     return this.#queue.splice(0, count);
   }
 
-  async #flush(): Promise<void> {
-    const batch = this.#takeBatch();
-    this.#inFlight = true;
+  async #flush(batch: readonly QueuedWrite[]): Promise<void> {
+    this.#inFlight++;
     try {
       const operations: (string | number)[] = [];
       for (const { operation } of batch) for (const part of operation) operations.push(part);
-      this.#settle(batch, await this.#send(operations));
+      const outcome = await this.#send(operations);
+      this.#syncBound = outcome.isSyncBound ? this.#syncBound + 1 : 0;
+      this.#settle(batch, outcome);
     } catch (error) {
       for (const { size, reject } of batch) {
         this.#queuedSize -= size;
         reject(error);
       }
     }
-    this.#inFlight = false;
-    if (this.#queue.length > 0) {
-      this.#schedule();
-      return;
-    }
+    this.#inFlight--;
+    this.#schedule();
+    if (this.#inFlight > 0 || this.#queue.length > 0) return;
     const waiting = this.#onIdle;
     this.#onIdle = [];
     for (const resolve of waiting) resolve();

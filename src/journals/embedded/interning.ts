@@ -1,4 +1,5 @@
 import type { Database } from './driver.ts';
+import type { Positions } from './positions.ts';
 
 const CACHE_LIMIT = 100_000;
 
@@ -35,14 +36,16 @@ export interface Stream {
 /** The streams of one writing connection. What it remembers is true only while that connection's commits succeed. */
 export class Streams {
   readonly #known = new BoundedMap<Stream>();
+  readonly #positions: Positions;
   readonly #select;
   readonly #insert;
   readonly #remove;
 
-  constructor(database: Database) {
+  constructor(database: Database, positions: Positions) {
+    this.#positions = positions;
     this.#select = database.prepare(`
       SELECT id, deleted_to AS deletedTo,
-        max(deleted_to, coalesce((SELECT max(seq) FROM events WHERE stream = streams.id), 0)) AS highest
+        max(deleted_to, coalesce((SELECT max(seq) FROM positions WHERE stream = streams.id), 0)) AS highest
       FROM streams WHERE key = ?`);
     this.#insert = database.prepare('INSERT INTO streams(key) VALUES (?)');
     this.#remove = database.prepare('DELETE FROM streams WHERE id = ?');
@@ -52,7 +55,9 @@ export class Streams {
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     const row = this.#select.get(key) as Stream | undefined;
-    return row === undefined ? undefined : this.#known.set(key, { ...row });
+    if (row === undefined) return undefined;
+    const { id, deletedTo, highest } = row;
+    return this.#known.set(key, { id, deletedTo, highest: Math.max(highest, this.#positions.highest(id)) });
   }
 
   create(key: string): Stream {

@@ -11,6 +11,22 @@ const STEPS: readonly string[] = [
   ALTER TABLE events ADD COLUMN metadata TEXT;
   CREATE TABLE offsets(projection TEXT PRIMARY KEY, ordinal INTEGER NOT NULL) WITHOUT ROWID;
   `,
+  // The index of a UNIQUE constraint cannot be dropped, so the events move to a table without it.
+  `
+  CREATE TABLE positions(
+    stream INTEGER NOT NULL, seq INTEGER NOT NULL, ordinal INTEGER NOT NULL, PRIMARY KEY(stream, seq)
+  ) WITHOUT ROWID;
+  INSERT INTO positions SELECT stream, seq, ordinal FROM events ORDER BY stream, seq;
+  INSERT INTO meta SELECT 'positions_to', coalesce(max(ordinal), 0) FROM events;
+  CREATE TABLE events_moved(
+    ordinal INTEGER PRIMARY KEY, stream INTEGER NOT NULL, seq INTEGER NOT NULL,
+    tag_set INTEGER NOT NULL, created_at INTEGER NOT NULL, data TEXT NOT NULL, metadata TEXT
+  );
+  INSERT INTO events_moved SELECT ordinal, stream, seq, tag_set, created_at, data, metadata FROM events ORDER BY ordinal;
+  DROP TABLE events;
+  ALTER TABLE events_moved RENAME TO events;
+  CREATE INDEX events_by_tag_set ON events(tag_set);
+  `,
 ];
 
 export const SCHEMA_VERSION = STEPS.length + 1;

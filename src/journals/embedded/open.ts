@@ -18,7 +18,7 @@ export interface EmbeddedJournalOptions {
   readonly durability?: 'full' | 'relaxed';
   /**
    * The most journal.db may grow to, in bytes, at least 1 MiB; default: as far as the disk goes. The write-ahead log
-   * beside it may need 20 MB more.
+   * beside it may need 60 MB more.
    */
   readonly maxBytes?: number;
   /** Serialised events that may wait for the disk before appends are refused, in bytes; default 256 MiB, at least 1 MiB. */

@@ -46,6 +46,8 @@ export interface WriteOutcome {
   readonly refused: readonly { readonly index: number; readonly error: ErrorData }[];
   /** Deletions of which only a first part was done: send them again. */
   readonly unfinished: readonly number[];
+  /** Whether most of the time went into the commit itself, which takes about as long for one event as for many. */
+  readonly isSyncBound: boolean;
 }
 
 export interface EventRows {

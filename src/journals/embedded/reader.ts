@@ -21,10 +21,17 @@ const WINDOWS = 50;
 type Row = [sequence: number, data: string, tags: string, timestamp: number, metadata: string];
 type GlobalRow = [...Row, key: string, offset: number];
 
+/** The queries of a stream's events that have no position yet; they look through all such events. */
+interface Unplaced {
+  readonly events: Statement;
+  readonly highest: Statement;
+}
+
 export class Reader {
   readonly #database: Database;
   readonly #events: Statement;
   readonly #stream: Statement;
+  readonly #unplaced: Unplaced | undefined;
   readonly #keys: Statement;
   readonly #snapshot: Statement;
   readonly #all: Statement;
@@ -34,15 +41,27 @@ export class Reader {
 
   /** `version`: a journal opened for reading only keeps the schema it has. */
   constructor(database: Database, version: number) {
-    const metadata = version > 1 ? "coalesce(metadata, '')" : "''";
+    const metadata = version > 1 ? "coalesce(events.metadata, '')" : "''";
+    // Until schema 3 the events had an index of their own for it.
+    const positions = version > 2 ? 'positions' : 'events';
     this.#database = database;
     this.#stream = database.prepare(`
-      SELECT id, max(deleted_to, coalesce((SELECT max(seq) FROM events WHERE stream = streams.id), 0)) AS highest
+      SELECT id, max(deleted_to, coalesce((SELECT max(seq) FROM ${positions} WHERE stream = streams.id), 0)) AS highest
       FROM streams WHERE key = ?`);
     this.#events = database.prepare(`
-      SELECT seq, data, tags, created_at, ${metadata} FROM events JOIN tag_sets ON tag_sets.id = tag_set
-      WHERE stream = ? AND seq BETWEEN ? AND ? ORDER BY seq LIMIT ${CHUNK_EVENTS}`);
+      SELECT p.seq, events.data, tags, events.created_at, ${metadata}
+      FROM ${positions} AS p CROSS JOIN events USING (ordinal) CROSS JOIN tag_sets ON tag_sets.id = events.tag_set
+      WHERE p.stream = ? AND p.seq BETWEEN ? AND ? ORDER BY p.seq LIMIT ${CHUNK_EVENTS}`);
     this.#events.setReturnArrays(true);
+    if (version > 2) {
+      const unplaced = "ordinal > (SELECT value FROM meta WHERE name = 'positions_to') AND stream = ?";
+      const events = database.prepare(`
+        SELECT seq, data, tags, created_at, ${metadata} FROM events CROSS JOIN tag_sets ON tag_sets.id = tag_set
+        WHERE ${unplaced} AND seq BETWEEN ? AND ? ORDER BY ordinal LIMIT ${CHUNK_EVENTS}`);
+      events.setReturnArrays(true);
+      const highest = database.prepare(`SELECT coalesce(max(seq), 0) AS highest FROM events WHERE ${unplaced}`);
+      this.#unplaced = { events, highest };
+    }
     this.#keys = database.prepare('SELECT key FROM streams ORDER BY id');
     this.#keys.setReturnArrays(true);
     this.#snapshot = database.prepare(`
@@ -65,22 +84,46 @@ export class Reader {
     if (version > 1) this.#offset = database.prepare('SELECT ordinal FROM offsets WHERE projection = ?');
   }
 
-  read(key: string, from: number, to: number): EventRows {
-    const stream = this.#stream.get(key) as { id: number; highest: number } | undefined;
-    if (stream === undefined) return { rows: [], highest: 0 };
-    const rows: (string | number)[] = [];
-    let size = 0;
-    // Leaving the loop early ends the statement.
-    for (const row of this.#events.iterate(stream.id, from, to) as Iterable<Row>) {
-      rows.push(row[0], row[1], row[2], row[3], row[4]);
-      size += row[1].length;
-      if (size >= CHUNK_SIZE) break;
-    }
-    return { rows, highest: stream.highest };
+  /** `isPlaced`: the writer of this thread says that every event of the key has its position. */
+  read(key: string, from: number, to: number, isPlaced: boolean): EventRows {
+    return this.#inOneState(isPlaced, (unplaced) => {
+      const stream = this.#find(key, unplaced);
+      if (stream === undefined) return { rows: [], highest: 0 };
+      const rows: (string | number)[] = [];
+      let size = 0;
+      // Those with a position come first: a step gives one to every event there is.
+      for (const events of unplaced === undefined ? [this.#events] : [this.#events, unplaced.events]) {
+        // Leaving the loop early ends the statement.
+        for (const row of events.iterate(stream.id, from, to) as Iterable<Row>) {
+          rows.push(row[0], row[1], row[2], row[3], row[4]);
+          size += row[1].length;
+          if (size >= CHUNK_SIZE || rows.length >= CHUNK_EVENTS * row.length) return { rows, highest: stream.highest };
+        }
+      }
+      return { rows, highest: stream.highest };
+    });
   }
 
-  highest(key: string): number {
-    return (this.#stream.get(key) as { highest: number } | undefined)?.highest ?? 0;
+  highest(key: string, isPlaced: boolean): number {
+    return this.#inOneState(isPlaced, (unplaced) => this.#find(key, unplaced)?.highest ?? 0);
+  }
+
+  #find(key: string, unplaced: Unplaced | undefined): { id: number; highest: number } | undefined {
+    const stream = this.#stream.get(key) as { id: number; highest: number } | undefined;
+    if (stream === undefined || unplaced === undefined) return stream;
+    const { highest } = unplaced.highest.get(stream.id) as { highest: number };
+    return { id: stream.id, highest: Math.max(stream.highest, highest) };
+  }
+
+  /** Another process may give positions between two queries; those of the query see the file before or after it. */
+  #inOneState<T>(isPlaced: boolean, query: (unplaced: Unplaced | undefined) => T): T {
+    if (isPlaced || this.#unplaced === undefined) return query(undefined);
+    this.#database.exec('BEGIN');
+    try {
+      return query(this.#unplaced);
+    } finally {
+      this.#database.exec('ROLLBACK');
+    }
   }
 
   keys(): string[] {
@@ -130,7 +173,7 @@ export class Reader {
   }
 
   inspect(): Inspection {
-    return inspect(this.#database);
+    return inspect(this.#database, this.#unplaced === undefined);
   }
 
   copyTo(file: string): Promise<number> {

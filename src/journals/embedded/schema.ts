@@ -17,7 +17,7 @@ import { corruptError } from './sqlite-errors.ts';
 const APPLICATION_ID = 0x64666a31;
 
 /**
- * Keys and sets of tags are stored once and referred to by number. `tag_set_members` and `events_by_tag_set` make
+ * Of the first version; migrations.ts leads on from it. Keys and sets of tags are stored once and referred to by number. `tag_set_members` and `events_by_tag_set` make
  * "all events with this tag, in order" an indexed query at the price of one index entry an event, not one a tag.
  * `ordinal` is the global order; numbers of deleted events are not given again.
  */
@@ -104,7 +104,8 @@ export function checkIdentity(database: Database, directory: string): number {
       `The journal in ${directory} has schema ${version}, this version of dataflow-platform knows ${SCHEMA_VERSION}; use a newer version`,
     );
   }
-  for (const table of version > 1 ? [...FIRST_TABLES, 'offsets'] : FIRST_TABLES) {
+  const tables = [...FIRST_TABLES, ...(version > 1 ? ['offsets'] : []), ...(version > 2 ? ['positions'] : [])];
+  for (const table of tables) {
     if (!hasTable(database, table)) throw corruptError(directory, `the table ${table} is missing`);
   }
   if (bytes <= FULL_CHECK_BYTES) {
@@ -114,7 +115,7 @@ export function checkIdentity(database: Database, directory: string): number {
     // The two ends of each tree: what a truncated copy or a half-restored file gets wrong first.
     for (const edge of ['min', 'max']) {
       single(database, `SELECT ${edge}(ordinal) FROM events`);
-      single(database, `SELECT ${edge}(stream) FROM events`);
+      single(database, `SELECT ${edge}(stream) FROM ${version > 2 ? 'positions' : 'events'}`);
       single(database, `SELECT ${edge}(tag_set) FROM events`);
       single(database, `SELECT ${edge}(id) FROM streams`);
     }

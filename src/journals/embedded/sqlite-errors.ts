@@ -7,6 +7,7 @@ const SQLITE_IOERR = 10;
 export const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
 export const SQLITE_TOOBIG = 18;
+const SQLITE_CONSTRAINT = 19;
 const SQLITE_NOTADB = 26;
 
 export function isDataflowError(error: unknown): error is DataflowError {
@@ -37,6 +38,8 @@ export function journalError(error: unknown, directory: string, otherwise: Error
     );
   }
   if (code === SQLITE_CORRUPT) return corruptError(directory, messageOf(error), error);
+  // Only keys of our own making can be taken twice, and no other constraint can fail.
+  if (code === SQLITE_CONSTRAINT) return corruptError(directory, `a key is stored twice: ${messageOf(error)}`, error);
   if (isFull(error, directory)) {
     return new DataflowError(
       'DATAFLOW_ERR_JOURNAL_FULL',

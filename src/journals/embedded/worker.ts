@@ -72,8 +72,8 @@ class OpenFiles {
     return this.#reader!;
   }
 
-  get writer(): Writer {
-    return this.#writer!;
+  get writer(): Writer | undefined {
+    return this.#writer;
   }
 
   /** The reader goes before the writer: the last connection to close removes the log, which only a writing one can. */
@@ -96,6 +96,10 @@ function read<T>(query: (reader: Reader) => T): T {
   }
 }
 
+function isPlaced(key: string): boolean {
+  return files!.writer?.place(key) ?? false;
+}
+
 async function copy(file: string): Promise<number> {
   try {
     return await files!.reader.copyTo(file);
@@ -114,11 +118,11 @@ async function answer(request: Request): Promise<Replies[keyof Replies]> {
       files = await OpenFiles.open(request.settings);
       return null;
     case 'write':
-      return files!.writer.write(request.operations);
+      return files!.writer!.write(request.operations);
     case 'read':
-      return read((reader) => reader.read(request.key, request.from, request.to));
+      return read((reader) => reader.read(request.key, request.from, request.to, isPlaced(request.key)));
     case 'highest':
-      return read((reader) => reader.highest(request.key));
+      return read((reader) => reader.highest(request.key, isPlaced(request.key)));
     case 'keys':
       return read((reader) => reader.keys());
     case 'snapshot':
@@ -132,7 +136,7 @@ async function answer(request: Request): Promise<Replies[keyof Replies]> {
     case 'copy':
       return copy(request.file);
     case 'compact':
-      return files!.writer.compact();
+      return files!.writer!.compact();
     case 'close':
       await files?.close();
       return null;

@@ -2,12 +2,16 @@
  * Owns: the statements that change a journal, inside a transaction that someone else begins and commits.
  *
  * R1 An append is stored whole or not at all, whatever becomes of its neighbours in the transaction.
- * R2 The unique index has the last word: what the memory of highest numbers lets pass by mistake is refused by it.
+ * R2 What is remembered of the file (highest numbers, the last ordinal, what has no position yet) is true as long as
+ *    every transaction that begins one of these commits, and nobody else writes: begin anew with another object if not.
+ * R3 The primary key of `positions` has the last word: no commit passes that gives a number of a stream twice.
  */
 import type { DataflowError } from '../../errors.ts';
 import { conflictError, tooLargeError } from '../journal-input.ts';
 import type { Database } from './driver.ts';
+import { EventInserts } from './event-inserts.ts';
 import { type Stream, Streams, TagSets } from './interning.ts';
+import { Positions } from './positions.ts';
 import type { FlatOperations } from './protocol.ts';
 import { primaryCode, SQLITE_TOOBIG } from './sqlite-errors.ts';
 
@@ -23,11 +27,14 @@ interface EventRow {
 }
 
 export class WriteOperations {
+  readonly #positions: Positions;
   readonly #streams: Streams;
   readonly #tagSets: TagSets;
-  readonly #insertEvent;
+  readonly #rows: EventInserts;
   readonly #selectEvent;
-  readonly #deleteRange;
+  readonly #deleteEvents;
+  readonly #deletePositions;
+  readonly #takeBack;
   readonly #setDeletedTo;
   readonly #setOrdinalFloor;
   readonly #putSnapshot;
@@ -37,15 +44,19 @@ export class WriteOperations {
   #lastOrdinal: number;
 
   constructor(database: Database) {
-    this.#streams = new Streams(database);
+    this.#positions = new Positions(database);
+    this.#streams = new Streams(database, this.#positions);
     this.#tagSets = new TagSets(database);
-    this.#insertEvent = database.prepare(
-      "INSERT INTO events(ordinal, stream, seq, tag_set, created_at, data, metadata) VALUES (?, ?, ?, ?, ?, ?, nullif(?, '')) ON CONFLICT DO NOTHING",
-    );
+    this.#rows = new EventInserts(database);
     this.#selectEvent = database.prepare(`
       SELECT data, tags, created_at AS timestamp, coalesce(metadata, '') AS metadata
-      FROM events JOIN tag_sets ON tag_sets.id = tag_set WHERE stream = ? AND seq = ?`);
-    this.#deleteRange = database.prepare('DELETE FROM events WHERE stream = ? AND seq BETWEEN ? AND ?');
+      FROM events JOIN tag_sets ON tag_sets.id = tag_set
+      WHERE ordinal = (SELECT ordinal FROM positions WHERE stream = ? AND seq = ?)`);
+    this.#deleteEvents = database.prepare(
+      'DELETE FROM events WHERE ordinal IN (SELECT ordinal FROM positions WHERE stream = ? AND seq BETWEEN ? AND ?)',
+    );
+    this.#deletePositions = database.prepare('DELETE FROM positions WHERE stream = ? AND seq BETWEEN ? AND ?');
+    this.#takeBack = database.prepare('DELETE FROM events WHERE ordinal > ?');
     this.#setDeletedTo = database.prepare('UPDATE streams SET deleted_to = ? WHERE id = ?');
     this.#setOrdinalFloor = database.prepare(
       "INSERT INTO meta VALUES ('ordinal_floor', ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value",
@@ -65,7 +76,7 @@ export class WriteOperations {
         SELECT max(coalesce((SELECT max(ordinal) FROM events), 0),
           coalesce((SELECT value FROM meta WHERE name = 'ordinal_floor'), 0)) AS last`)
       .get() as { last: number };
-    this.#lastOrdinal = last;
+    this.#lastOrdinal = Math.max(last, this.#positions.end);
   }
 
   /** The events are `count` times data, tags, timestamp and metadata, from `start` on. Returns why the append is refused. */
@@ -80,6 +91,7 @@ export class WriteOperations {
     const highest = known?.highest ?? 0;
     if (after > highest) return conflictError(key, after + 1, highest);
     const stream = known ?? this.#streams.create(key);
+    const lastOrdinal = this.#lastOrdinal;
     for (let index = 0; index < count; index++) {
       const at = start + index * 4;
       const sequence = after + 1 + index;
@@ -92,7 +104,7 @@ export class WriteOperations {
       const error =
         sequence <= highest ? this.#compare(key, stream, sequence, event) : this.#insert(key, stream, sequence, event);
       if (error === undefined) continue;
-      this.#undo(key, stream, highest);
+      this.#undo(key, stream, highest, lastOrdinal);
       return error;
     }
     return undefined;
@@ -103,8 +115,8 @@ export class WriteOperations {
     try {
       const tagSet = this.#tagSets.idOf(tags);
       const ordinal = this.#lastOrdinal + 1;
-      const { changes } = this.#insertEvent.run(ordinal, stream.id, sequence, tagSet, timestamp, data, metadata);
-      if (Number(changes) !== 1) return conflictError(key, sequence, sequence);
+      this.#rows.add(ordinal, stream.id, sequence, tagSet, timestamp, data, metadata);
+      this.#positions.added(stream.id, sequence);
       this.#lastOrdinal = ordinal;
       stream.highest = sequence;
       return undefined;
@@ -115,6 +127,7 @@ export class WriteOperations {
   }
 
   #compare(key: string, stream: Stream, sequence: number, event: EventRow): DataflowError | undefined {
+    if (!this.#positions.has(stream.id)) this.place();
     const stored = this.#selectEvent.get(stream.id, sequence) as EventRow | undefined;
     const equal =
       stored !== undefined &&
@@ -126,8 +139,12 @@ export class WriteOperations {
   }
 
   /** Takes back what a refused append has stored, and forgets what it believed about the stream. */
-  #undo(key: string, stream: Stream, highestBefore: number): void {
-    if (stream.highest > highestBefore) this.#deleteRange.run(stream.id, highestBefore + 1, stream.highest);
+  #undo(key: string, stream: Stream, highestBefore: number, lastOrdinal: number): void {
+    if (stream.highest > highestBefore) {
+      this.#rows.flush();
+      this.#takeBack.run(lastOrdinal);
+      this.#positions.removed(stream.id, highestBefore);
+    }
     if (highestBefore === 0) this.#streams.remove(key, stream);
     else this.#streams.forget(key);
   }
@@ -155,10 +172,29 @@ export class WriteOperations {
     const last = Math.min(to, stream.highest);
     if (last <= stream.deletedTo) return true;
     const upper = Math.min(last, stream.deletedTo + DELETE_SLICE);
-    this.#deleteRange.run(stream.id, stream.deletedTo + 1, upper);
+    if (!this.#positions.has(stream.id)) this.place();
+    this.#deleteEvents.run(stream.id, stream.deletedTo + 1, upper);
+    this.#deletePositions.run(stream.id, stream.deletedTo + 1, upper);
     this.#setDeletedTo.run(upper, stream.id);
     this.#setOrdinalFloor.run(this.#lastOrdinal);
     stream.deletedTo = upper;
     return upper === last;
+  }
+
+  /** Whether everything of a key is found by its position. */
+  isPlaced(key: string): boolean {
+    const stream = this.#streams.find(key);
+    return stream === undefined || this.#positions.has(stream.id);
+  }
+
+  place(): void {
+    this.#rows.flush();
+    this.#positions.place(this.#lastOrdinal);
+  }
+
+  /** Before a commit. */
+  finish(): void {
+    if (this.#positions.isDue) this.place();
+    else this.#rows.flush();
   }
 }

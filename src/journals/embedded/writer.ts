@@ -5,11 +5,12 @@
  *    nothing of it was acknowledged.
  * R2 After a commit that failed, its outcome and the connection's memory are unknown: the file is opened anew and its
  *    log written back before anything else is accepted.
+ * R3 What is remembered of the file is forgotten once another connection has written to it, lock or no lock.
  */
 import { statSync } from 'node:fs';
 import type { DataflowError } from '../../errors.ts';
 import { openWriter } from './connections.ts';
-import type { Database, OpenDatabase } from './driver.ts';
+import type { Database, OpenDatabase, Statement } from './driver.ts';
 import { journalFiles } from './files.ts';
 import {
   APPEND,
@@ -30,7 +31,14 @@ import { WriteOperations } from './write-operations.ts';
 
 interface Session {
   readonly database: Database;
-  readonly operations: WriteOperations;
+  readonly dataVersion: Statement;
+  /** It changes when another connection writes. */
+  version: number;
+  operations: WriteOperations;
+}
+
+function versionOf(dataVersion: Statement): number {
+  return (dataVersion.get() as { data_version: number }).data_version;
 }
 
 export class Writer {
@@ -47,7 +55,8 @@ export class Writer {
   #connect(): Session {
     const database = openWriter(this.#open, this.#settings);
     try {
-      return { database, operations: new WriteOperations(database) };
+      const dataVersion = database.prepare('PRAGMA data_version');
+      return { database, dataVersion, version: versionOf(dataVersion), operations: new WriteOperations(database) };
     } catch (error) {
       database.close();
       throw error;
@@ -57,18 +66,53 @@ export class Writer {
   write(operations: FlatOperations): WriteOutcome {
     try {
       this.#session ??= this.#reconnect();
-      const { database } = this.#session;
-      database.exec('BEGIN IMMEDIATE');
-      const outcome = this.#apply(this.#session.operations, operations);
-      database.exec('COMMIT');
-      return outcome;
+      const begunAt = performance.now();
+      const target = this.#begin(this.#session);
+      const outcome = this.#apply(target, operations);
+      target.finish();
+      const madeAt = performance.now();
+      this.#session.database.exec('COMMIT');
+      return { ...outcome, isSyncBound: performance.now() - madeAt > madeAt - begunAt };
     } catch (error) {
       this.#disconnect();
       throw journalError(error, this.#settings.directory, 'DATAFLOW_ERR_JOURNAL_APPEND_FAILED');
     }
   }
 
-  #apply(target: WriteOperations, operations: FlatOperations): WriteOutcome {
+  #begin(session: Session): WriteOperations {
+    session.database.exec('BEGIN IMMEDIATE');
+    const version = versionOf(session.dataVersion);
+    if (version !== session.version) {
+      session.operations = new WriteOperations(session.database);
+      session.version = version;
+    }
+    return session.operations;
+  }
+
+  /**
+   * Sees to it that the events of a key are found by their positions. Returns false where that cannot be, as on a
+   * full disk: they are there, and a reader must look for them.
+   */
+  place(key: string): boolean {
+    const session = this.#session;
+    if (session === undefined) return false;
+    return session.operations.isPlaced(key) || this.#placeAll();
+  }
+
+  #placeAll(): boolean {
+    const session = this.#session;
+    if (session === undefined) return false;
+    try {
+      this.#begin(session).place();
+      session.database.exec('COMMIT');
+      return true;
+    } catch {
+      this.#disconnect();
+      return false;
+    }
+  }
+
+  #apply(target: WriteOperations, operations: FlatOperations): Pick<WriteOutcome, 'refused' | 'unfinished'> {
     const refused: { index: number; error: ErrorData }[] = [];
     const unfinished: number[] = [];
     let index = 0;
@@ -146,6 +190,7 @@ export class Writer {
   /** Moves the log into journal.db, so that a closed journal is one file. */
   close(): void {
     try {
+      this.#placeAll();
       this.#session?.database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
     } catch {
       // A full disk or a reader in the way: the log stays, and the next owner finds everything in it.

@@ -102,6 +102,17 @@ export class Database {
     }, retryForMs);
   }
 
+  /**
+   * As `run`, in one trip to the server and back: `work` sends every statement before it waits for any, and the COMMIT
+   * goes with them.
+   */
+  read<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    return this.retrying(() => {
+      if (this.#closed) throw closedError();
+      return this.#transaction(this.#reading, work, true);
+    });
+  }
+
   /** Tries again, with growing pauses, what failed for a reason that passes. */
   async retrying<T>(attempt: () => Promise<T>, retryForMs = this.#settings.retryForMs): Promise<T> {
     const { clock, random } = this.#settings;
@@ -137,7 +148,7 @@ export class Database {
     await Promise.all(this.#pools.map((pool) => pool.end()));
   }
 
-  async #transaction<T>(pool: Pool, work: (transaction: Transaction) => Promise<T>): Promise<T> {
+  async #transaction<T>(pool: Pool, work: (transaction: Transaction) => Promise<T>, isOneTrip = false): Promise<T> {
     const client = await pool.connect();
     const onError = () => {};
     // Between two statements nobody else listens, and an unheard error would end the process.
@@ -147,9 +158,13 @@ export class Database {
       // Not awaited: the first statement travels with it.
       const begun = client.query(this.#begin);
       begun.catch(() => {});
-      const result = await work({ query: async (sql, values) => (await client.query(sql, values as unknown[])).rows });
+      const working = work({ query: async (sql, values) => (await client.query(sql, values as unknown[])).rows });
+      // After a statement that was refused it rolls back, and nobody asks it.
+      const ended = isOneTrip ? client.query('COMMIT') : undefined;
+      ended?.catch(() => {});
+      const result = await working;
       await begun;
-      const { command } = await client.query('COMMIT');
+      const { command } = await (ended ?? client.query('COMMIT'));
       if (command !== 'COMMIT') throw new Error('The transaction was terminated by the server');
       isBroken = false;
       return result;

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Json, JsonObject } from '../../domain/json.ts';
 import type { GlobalEvent, ReadAllOptions, ReadOptions, StoredEvent } from '../../runtime/journal.ts';
 import { checkKey, checkRange, checkReadAll, closedError } from '../journal-input.ts';
-import type { Database, Row } from './database.ts';
+import type { Database, Row, Transaction } from './database.ts';
 import type { Doubt } from './doubt.ts';
 import type { GlobalOrder } from './global-order.ts';
 import { corruptError, journalError, shownCause } from './postgres-errors.ts';
@@ -47,8 +47,9 @@ export class EventReader {
   }
 
   async highest(key: string): Promise<number> {
-    const { deletedTo, last } = await this.#ends(key);
-    return Math.max(deletedTo, last);
+    await this.settled();
+    const [row] = await this.#query(this.#highest, [key]);
+    return Math.max(Number(row?.deleted_to), Number(row?.last));
   }
 
   /** Resolves when every append before has ended, whoever was told of it. */
@@ -60,30 +61,38 @@ export class EventReader {
     }
   }
 
-  async #ends(key: string): Promise<{ deletedTo: number; last: number }> {
-    await this.settled();
-    const [row] = await this.#query(this.#highest, [key]);
-    return { deletedTo: Number(row?.deleted_to), last: Number(row?.last) };
-  }
-
   async *read(key: string, options: ReadOptions): AsyncGenerator<readonly StoredEvent[]> {
     this.#checkOpen();
     checkKey(key);
     options.signal?.throwIfAborted();
     const range = checkRange(options.from, options.to);
     if (range.from > range.to) return;
-    const { deletedTo, last } = await this.#ends(key);
+    // Where a journal of many keys is read, most have one page: its transaction tells where they end as well.
+    const [first, last] = await this.#firstPage(key, range.from, range.to);
     const to = Math.min(range.to, last);
-    let next = Math.max(range.from, deletedTo + 1);
-    while (next <= to) {
+    // What was appended between the two statements is for a later read.
+    let rows = first.filter(({ sequence }) => Number(sequence) <= to);
+    while (rows.length > 0) {
       await this.#turn(options.signal);
-      const rows = await this.#query(this.#ofKey, [key, next, to]);
-      await this.#turn(options.signal);
-      if (rows.length === 0) return;
       yield rows.map(toEvent);
-      next = Number(rows.at(-1)?.sequence) + 1;
+      const next = Number(rows.at(-1)?.sequence) + 1;
+      if (next > to) break;
+      await this.#turn(options.signal);
+      rows = await this.#query(this.#ofKey, [key, next, to]);
     }
     await this.#turn(options.signal);
+  }
+
+  async #firstPage(key: string, from: number, to: number): Promise<[Row[], number]> {
+    await this.settled();
+    return this.#run(async ({ query }) => {
+      // Sent at once; a failure of the first is the transaction's, so the second has nobody to tell.
+      const ends = query(this.#highest, [key]);
+      const rows = query(this.#ofKey, [key, from, to]);
+      rows.catch(() => {});
+      const [row] = await ends;
+      return [await rows, Number(row?.last)];
+    });
   }
 
   async *readAll(options: ReadAllOptions): AsyncGenerator<readonly GlobalEvent[]> {
@@ -121,9 +130,13 @@ export class EventReader {
     }
   }
 
-  async #query(sql: string, values: readonly unknown[]): Promise<Row[]> {
+  #query(sql: string, values: readonly unknown[]): Promise<Row[]> {
+    return this.#run(({ query }) => query(sql, values));
+  }
+
+  async #run<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
     try {
-      return await this.#database.run(({ query }) => query(sql, values));
+      return await this.#database.read(work);
     } catch (error) {
       throw journalError(error, 'DATAFLOW_ERR_JOURNAL_READ_FAILED');
     }

@@ -195,10 +195,11 @@ export class PostgresJournalConnection implements PostgresJournal {
     this.#checkWritable();
     checkKey(key);
     const epoch = this.#leases.epochOf(key);
-    await this.#run('DATAFLOW_ERR_JOURNAL_APPEND_FAILED', async (transaction) => {
+    const changed = this.#database.run(async (transaction) => {
       await this.#leases.hold(transaction, key, epoch);
       return transaction.query(sql, [key, ...values]);
     });
+    await this.#named('DATAFLOW_ERR_JOURNAL_APPEND_FAILED', changed);
   }
 
   async #query(
@@ -207,12 +208,15 @@ export class PostgresJournalConnection implements PostgresJournal {
     otherwise: FailureCode = 'DATAFLOW_ERR_JOURNAL_READ_FAILED',
   ): Promise<Row[]> {
     this.#checkOpen();
-    return this.#run(otherwise, ({ query }) => query(sql, values));
+    return this.#named(
+      otherwise,
+      this.#database.read(({ query }) => query(sql, values)),
+    );
   }
 
-  async #run(otherwise: FailureCode, work: (transaction: Transaction) => Promise<Row[]>): Promise<Row[]> {
+  async #named(otherwise: FailureCode, rows: Promise<Row[]>): Promise<Row[]> {
     try {
-      return await this.#database.run(work);
+      return await rows;
     } catch (error) {
       throw journalError(error, otherwise);
     }

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { GroupCommit } from '../../../../src/journals/embedded/group-commit.ts';
 import type { FlatOperations, WriteOutcome } from '../../../../src/journals/embedded/protocol.ts';
 
-const DONE: WriteOutcome = { refused: [], unfinished: [] };
+const DONE: WriteOutcome = { refused: [], unfinished: [], isSyncBound: true };
 
 /** Commits that end when the test says so. */
 function setup(maxQueuedSize = 1000) {
@@ -48,6 +48,46 @@ describe('group commit', () => {
     await second;
   });
 
+  test('R1, R2: halves what comes and has two commits on their way where syncing is the smaller part, in order', async () => {
+    const { commits, add } = setup();
+    const namesOf = () => commits.map(({ operations }) => operations);
+    const many = (from: number) => Array.from({ length: 64 }, (_, index) => String(from + index));
+    const settled: string[] = [];
+    const addAll = (names: readonly string[]) =>
+      Promise.all(names.map((name) => add(name).then(() => settled.push(name))));
+    const first = addAll(many(0));
+    await nextTurn();
+    await commits[0]!.end({ ...DONE, isSyncBound: false });
+    await first;
+    const second = addAll(many(100));
+    await nextTurn();
+    expect(namesOf().slice(1)).toEqual([many(100).slice(0, 32), many(100).slice(32)]);
+    const third = addAll(many(200));
+    await nextTurn();
+    expect(commits).toHaveLength(3);
+    await commits[1]!.end({ ...DONE, isSyncBound: false });
+    expect(settled).toEqual([...many(0), ...many(100).slice(0, 32)]);
+    expect(namesOf().slice(3)).toEqual([many(200)]);
+    // A checkpoint: it alone changes nothing.
+    await commits[2]!.end();
+    await second;
+    const fourth = addAll(many(300));
+    await nextTurn();
+    expect(namesOf().slice(4)).toEqual([many(300)]);
+    await commits[3]!.end();
+    await third;
+    const fifth = addAll(many(400));
+    await nextTurn();
+    // Syncing has become the larger part: one at a time again, and whole.
+    expect(commits).toHaveLength(5);
+    await commits[4]!.end();
+    await fourth;
+    expect(namesOf().slice(5)).toEqual([many(400)]);
+    await commits[5]!.end();
+    await fifth;
+    expect(settled).toEqual([0, 100, 200, 300, 400].flatMap(many));
+  });
+
   test('puts at most 5,000 events into a commit, and never splits a write', async () => {
     const { commits, add } = setup();
     const all = Promise.all([add('a', 3000), add('b', 2000), add('c', 1), add('d', 9000), add('e', 1)]);
@@ -81,7 +121,7 @@ describe('group commit', () => {
     const { commits, add } = setup();
     const outcomes = Promise.allSettled([add('a'), add('b'), add('c')]);
     await nextTurn();
-    await commits[0]!.end({ refused: [{ index: 1, error: data }], unfinished: [] });
+    await commits[0]!.end({ ...DONE, refused: [{ index: 1, error: data }] });
     expect(await outcomes).toMatchObject([
       { status: 'fulfilled' },
       { status: 'rejected', reason: { code: data.code } },
@@ -108,7 +148,7 @@ describe('group commit', () => {
     const deletion = add('delete').then(() => settled.push('delete'));
     const idle = group.idle().then(() => settled.push('idle'));
     await nextTurn();
-    await commits[0]!.end({ refused: [], unfinished: [0] });
+    await commits[0]!.end({ ...DONE, unfinished: [0] });
     expect(settled).toEqual([]);
     expect(commits[1]!.operations).toEqual(['delete']);
     await commits[1]!.end();
