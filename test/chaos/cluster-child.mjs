@@ -3,15 +3,15 @@
  * batches to the pushed pipelines wherever they are, up to the number in `<output>/until` once that is there, and says each
  * one that was acknowledged to it; says when everything has ended; ends in order on SIGTERM.
  */
-import { existsSync, readFileSync, writeSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { startPlatform } from '../../dist/index.js';
 import { journalSettings } from './support/child-journal.mjs';
 import { BATCH_RECORDS, FILE_PIPELINES, PUSHED_PIPELINES, pushedRecord, specifications } from './support/pipelines.mjs';
+import { say } from './support/say.mjs';
 
 const [folder, output, node] = process.argv.slice(2);
-const say = (fact) => writeSync(1, `${JSON.stringify(fact)}\n`);
 /** What an attempt may meet while processes come and go; the batch is sent again. */
 const PASSING =
   /^DATAFLOW_ERR_(?:PIPELINE_(?:ELSEWHERE|STOPPED|UNKNOWN)|BATCH_A|JOURNAL_|SHUTDOWN|COMMAND_REFUSED|RECOVERY_FAILED|SINK_FENCED)/;

@@ -4,13 +4,12 @@
  * from the second on it appends to each until it is refused there, or its input ends: then it lets go. Says all that it
  * is told.
  */
-import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openPostgresJournal } from '../../dist/journals/postgres/open.js';
+import { say } from './support/say.mjs';
 
 const { options, owner, keys, ttlMs } = JSON.parse(process.argv[2]);
-const say = (fact) => writeSync(1, `${JSON.stringify(fact)}\n`);
 
 const journal = await openPostgresJournal(options);
 say({ opened: true });

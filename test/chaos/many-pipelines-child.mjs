@@ -2,13 +2,12 @@
  * `many-pipelines-child.mjs <journal> <count>`: recovers what the journal holds, makes what is missing of `count`
  * pushed pipelines, sends one batch to each of them, and lives until it is killed or its standard input ends.
  */
-import { writeSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { startPlatform } from '../../dist/index.js';
 import { journalSettings } from './support/child-journal.mjs';
+import { say } from './support/say.mjs';
 
 const [path, count] = process.argv.slice(2);
-const say = (fact) => writeSync(1, `${JSON.stringify(fact)}\n`);
 
 const delay = monitorEventLoopDelay({ resolution: 5 });
 delay.enable();

@@ -4,15 +4,14 @@
  * acknowledged, also in a file where one is named; then waits for the files, and says up to which number, what it
  * counted and what the states hold. When its standard input ends before, it pushes up to the highest number so far.
  */
-import { appendFileSync, writeSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startPlatform } from '../../dist/index.js';
 import { journalSettings } from './support/child-journal.mjs';
 import { BATCH_RECORDS, FILE_PIPELINES, PUSHED_PIPELINES, pushedRecord, specifications } from './support/pipelines.mjs';
+import { say } from './support/say.mjs';
 
 const [folder, output, until, acknowledged] = process.argv.slice(2);
-// Not through a stream: what was said has left the process, whatever comes next.
-const say = (fact) => writeSync(1, `${JSON.stringify(fact)}\n`);
 
 const platform = await startPlatform({
   env: {},

@@ -1,9 +1,8 @@
 /** Opens the journal in `rival-child.mjs <path>` and appends to one key until it is killed; says what it got. */
-import { writeSync } from 'node:fs';
 import { openEmbeddedJournal } from '../../dist/journals/embedded/open.js';
+import { say } from './support/say.mjs';
 
 const [path] = process.argv.slice(2);
-const say = (fact) => writeSync(1, `${JSON.stringify(fact)}\n`);
 
 try {
   const journal = await openEmbeddedJournal({ path });

@@ -3,12 +3,11 @@
  * one small batch after another, some times each, and commits it by asking: it says `{ commit, text }`, and reads a line for the answer.
  * Refused, it writes the batch twice again, as one does that has not understood, and says how that ended.
  */
-import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { FILE_SINK } from '../../dist/connectors/sinks/file.js';
+import { say } from './support/say.mjs';
 
 const [path, epoch, takeoverEpoch, committedBefore] = process.argv.slice(2);
-const say = (fact) => writeSync(1, `${JSON.stringify(fact)}\n`);
 const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const { signal } = new AbortController();
 const lease = { epoch: Number(epoch), takeoverEpoch: Number(takeoverEpoch) };

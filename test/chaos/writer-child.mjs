@@ -9,9 +9,9 @@ import { openSync, writeSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openJournal } from './support/child-journal.mjs';
 import { eventAt } from './support/deterministic-events.mjs';
+import { say } from './support/say.mjs';
 
 const plan = JSON.parse(process.argv[2]);
-const say = (fact) => writeSync(1, `${JSON.stringify(fact)}\n`);
 const acknowledged = openSync(plan.acknowledged, 'a');
 const acknowledge = (what, key, sequence) => writeSync(acknowledged, `${what} ${key} ${sequence}\n`);
 

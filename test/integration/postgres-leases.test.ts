@@ -3,24 +3,21 @@ import pg from 'pg';
 import { openPostgresJournal } from '../../src/journals/postgres/open.ts';
 import type { PostgresJournalOptions } from '../../src/journals/postgres/options.ts';
 import type { PostgresJournal } from '../../src/journals/postgres/postgres-journal.ts';
-import { type CuttingProxy, startCuttingProxy } from '../support/cutting-proxy.ts';
 import { event, events, readKey } from '../support/journal-events.ts';
 import { pollFor } from '../support/poll.ts';
 import { newSchema, type PostgresServer, startPostgres } from '../support/postgres.ts';
+import { stallCommits } from '../support/stalled-commits.ts';
 
 const LONG = 600_000;
 
 let server: PostgresServer;
-let proxy: CuttingProxy;
 let schema: string;
 const open: PostgresJournal[] = [];
 
 beforeAll(async () => {
   server = await startPostgres();
-  proxy = await startCuttingProxy(server.port);
 });
 afterAll(async () => {
-  await proxy.close();
   await server.stop();
 });
 beforeEach(() => {
@@ -155,12 +152,12 @@ test('who has no lease is refused where another one has it, and everywhere when 
 });
 
 test('nobody takes over between an append and its commit; who takes over sees what was written', async () => {
-  const slow = await openJournal({ url: server.url(proxy.port) });
+  const slow = await openJournal();
   const next = await openJournal();
   await slow.leases.acquire(['key'], 'slow', 1);
-  proxy.on('COMMIT', 'hold it');
+  const commits = await stallCommits(server, schema);
   const append = slow.append('key', 0, [event(1)]);
-  await proxy.acted();
+  await commits.met();
   let isTaken = false;
   const taking = pollFor(
     () => next.leases.acquire(['key'], 'next', LONG),
@@ -173,9 +170,10 @@ test('nobody takes over between an append and its commit; who takes over sees wh
     (rows) => rows.length > 0,
   );
   expect(isTaken).toBe(false);
-  proxy.release();
+  await commits.release();
   await append;
   await taking;
+  await commits.end();
   expect(await next.highestSequence('key')).toBe(1);
   await expect(slow.append('key', 1, [event(2)])).rejects.toMatchObject(FENCED);
 });

@@ -4,15 +4,19 @@
  * A1 It stores the runs (one append each, one a key) that continue their stream and whose lease, where there is one,
  *    still has its epoch. The lease's row stays locked until the commit: nobody takes over between check and commit.
  * A2 A run is stored whole or not at all: one that lost a race for part of its sequence numbers is rolled back, and
- *    the others are stored without it.
+ *    the others are stored without it. Since that is rare, the statement is first sent together with its COMMIT, and fails
+ *    by itself where a run would be stored in part; only then it is asked which one.
  * A3 PRIMARY KEY (key, sequence) has the last word, whatever anybody believed about leases.
  * A4 Events are equal when their texts are: a retry after an unknown outcome succeeds, another event never does.
  */
 import { conflictError } from '../journal-input.ts';
-import type { Database, Row, Transaction } from './database.ts';
+import type { Database, Row } from './database.ts';
 import { type PendingAppend, rowOf } from './pending-append.ts';
-import { fencedError } from './postgres-errors.ts';
+import { fencedError, stateOf } from './postgres-errors.ts';
 import { quoted } from './schema.ts';
+
+/** How the statement that is sent with its COMMIT says that a run would be stored in part. */
+const DIVISION_BY_ZERO = '22012';
 
 /** Aborts the transaction of a batch in which a run was stored in part. */
 class StoredInPart extends Error {
@@ -31,6 +35,7 @@ export class AppendStatement {
   readonly #database: Database;
   readonly #writer: string;
   readonly #append: string;
+  readonly #appendOrFail: string;
   readonly #lease: string;
   readonly #end: string;
   readonly #stored: string;
@@ -41,7 +46,7 @@ export class AppendStatement {
     const s = quoted(schema);
     // Nothing here may be planned as a loop over a loop, since the planner takes a batch for a hundred rows: what is
     // kept from being a join is looked up by a hash table, and what a table holds by its index.
-    this.#append = `
+    const append = (inPart: string): string => `
       WITH runs AS MATERIALIZED (
         SELECT * FROM json_to_recordset($1::json) AS r (k text COLLATE "C", a bigint, e bigint, n bigint)
       ), owned AS MATERIALIZED (
@@ -70,8 +75,10 @@ export class AppendStatement {
       ), begun AS (
         INSERT INTO ${s}.streams (key) SELECT key FROM stored WHERE sequence = 1 ORDER BY key ON CONFLICT DO NOTHING
       )
-      SELECT r.k AS key, (r.k IN (SELECT key FROM stored)) IS TRUE AS in_part FROM runs r
+      SELECT r.k AS key, CASE WHEN (r.k IN (SELECT key FROM stored)) IS TRUE THEN ${inPart} END AS in_part FROM runs r
       WHERE ((r.k, r.n) IN (SELECT key, count(*) FROM stored GROUP BY key)) IS NOT TRUE`;
+    this.#append = append('1');
+    this.#appendOrFail = append('1 / (r.n - r.n)');
     this.#lease = `
       SELECT owner, epoch, expires_at > clock_timestamp() AS is_active FROM ${s}.leases
       WHERE key = $1 AND owner IS NOT NULL`;
@@ -91,7 +98,7 @@ export class AppendStatement {
       const runs = batch.filter(({ key }) => !refused.has(key));
       if (runs.length === 0) return [...batch];
       try {
-        const others = await this.#database.write((transaction) => this.#insert(transaction, runs));
+        const others = await this.#insertAll(runs);
         return batch.filter(({ key }) => refused.has(key) || others.has(key));
       } catch (error) {
         if (!(error instanceof StoredInPart)) throw error;
@@ -100,7 +107,22 @@ export class AppendStatement {
     }
   }
 
-  async #insert({ query }: Transaction, runs: readonly PendingAppend[]): Promise<ReadonlySet<string>> {
+  async #insertAll(runs: readonly PendingAppend[]): Promise<ReadonlySet<string>> {
+    const values = this.#valuesOf(runs);
+    try {
+      return keysOf(await this.#database.writeAtOnce(({ query }) => query(this.#appendOrFail, values)));
+    } catch (error) {
+      if (stateOf(error) !== DIVISION_BY_ZERO) throw error;
+    }
+    return this.#database.write(async ({ query }) => {
+      const found = await query(this.#append, values);
+      const inPart = found.filter(({ in_part }) => in_part !== null);
+      if (inPart.length > 0) throw new StoredInPart(keysOf(inPart));
+      return keysOf(found);
+    });
+  }
+
+  #valuesOf(runs: readonly PendingAppend[]): readonly unknown[] {
     const heads: string[] = [];
     const rows: string[] = [];
     for (const { key, after, epoch, events } of runs) {
@@ -108,10 +130,7 @@ export class AppendStatement {
       heads.push(`{"k":${keyText},"a":${after},"e":${epoch ?? 'null'},"n":${events.length}}`);
       for (const [index, event] of events.entries()) rows.push(rowOf(keyText, after + 1 + index, event));
     }
-    const found = await query(this.#append, [`[${heads.join(',')}]`, `[${rows.join(',')}]`, this.#writer]);
-    const inPart = found.filter(({ in_part }) => in_part === 't').map(({ key }) => key ?? '');
-    if (inPart.length > 0) throw new StoredInPart(new Set(inPart));
-    return new Set(found.map(({ key }) => key ?? ''));
+    return [`[${heads.join(',')}]`, `[${rows.join(',')}]`, this.#writer];
   }
 
   /**
@@ -137,6 +156,10 @@ export class AppendStatement {
       return { rest: { after: highest, skip: expected } };
     });
   }
+}
+
+function keysOf(rows: readonly Row[]): ReadonlySet<string> {
+  return new Set(rows.map(({ key }) => key ?? ''));
 }
 
 /** The first of `count` sequence numbers under which something else is stored than the append holds. */

@@ -85,6 +85,11 @@ export class Database {
     return this.#transaction(this.#writing, work);
   }
 
+  /** The same in one trip to the server and back: `work` sends every statement before it waits for any. */
+  writeAtOnce<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    return this.#transaction(this.#writing, work, true);
+  }
+
   /** On one of the others, tried again until `retryForMs` have passed; `work` must bear being run more than once. */
   run<T>(work: (transaction: Transaction) => Promise<T>, retryForMs?: number): Promise<T> {
     return this.#runOn(this.#reading, work, retryForMs);
