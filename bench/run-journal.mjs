@@ -1,7 +1,7 @@
 /**
  * The journals beside their limits and peers, each in the same run, in processes of their own and in turn. Prints the
  * tables; `--write` also puts them into bench/JOURNAL.md. `--quick` takes one short round: to see that everything runs.
- * `embedded`, `postgres`, `fleet` and `recovery` measure that part alone, and write its tables alone.
+ * `embedded`, `postgres`, `fleet`, `recovery` and `handover` measure that part alone, and write its tables alone.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ const ROUNDS = isQuick ? 1 : 3;
 const SECONDS = isQuick ? 1 : 4;
 const ACTORS = [1, 100, 1000];
 const PAGE = new URL('./JOURNAL.md', import.meta.url);
-const PARTS = ['embedded', 'postgres', 'fleet', 'recovery'];
+const PARTS = ['embedded', 'postgres', 'fleet', 'recovery', 'handover'];
 const asked = process.argv.filter((word) => PARTS.includes(word));
 const wants = (part) => asked.length === 0 || asked.includes(part);
 /** The text of each table by its title. */
@@ -114,6 +114,22 @@ async function postgres(server) {
   table('PostgreSQL journal beside its peers', head, rows);
 }
 
+async function handover(server) {
+  const options = { url: server.url, schema: 'bench_handover', pipelines: 30, rounds: isQuick ? 1 : 3 };
+  const gaps = await inProcess('cluster-handover.mjs', [
+    JSON.stringify({ ...options, leaseTimeMs: 10_000, everyMs: 10 }),
+  ]);
+  const row = (title, of, target) => [title, of.length, `${median(of)} ms`, `${Math.max(...of)} ms`, target];
+  table(
+    'Pipelines that three processes share, from the last event of one owner to the first of the next',
+    ['', 'pipelines that moved', 'median', 'longest', 'target'],
+    [
+      row('a process is stopped (SIGTERM)', gaps.SIGTERM, '≤ 1,000 ms'),
+      row('a process is killed (SIGKILL), lease time 10 s', gaps.SIGKILL, '≤ 10,000 ms'),
+    ],
+  );
+}
+
 async function resetPeers(url, kind) {
   if (kind !== 'nact' && kind !== 'emmett') return;
   const { default: pg } = await import('pg');
@@ -125,10 +141,11 @@ async function resetPeers(url, kind) {
 
 if (wants('embedded')) await embedded();
 if (wants('fleet')) await fleetTable(table, { isQuick, rounds: ROUNDS });
-if (wants('postgres') || wants('recovery')) {
+if (wants('postgres') || wants('recovery') || wants('handover')) {
   const server = await startPostgres();
   try {
     if (wants('postgres')) await postgres(server);
+    if (wants('handover')) await handover(server);
     if (wants('recovery')) await recoveryTable(table, { isQuick, postgresUrl: server.url });
   } finally {
     await server.stop();

@@ -29,7 +29,7 @@ import {
 } from '../journal-input.ts';
 import { AppendQueue } from './append-queue.ts';
 import { AppendStatement } from './append-statement.ts';
-import type { Database, Row, Transaction } from './database.ts';
+import type { Database, Row } from './database.ts';
 import { Doubt } from './doubt.ts';
 import { EventReader, parsed } from './event-reader.ts';
 import { GlobalOrder } from './global-order.ts';
