@@ -125,11 +125,10 @@ export class Pipeline {
   async completion(): Promise<PipelineState> {
     const { elsewhere } = this.#seat;
     for (;;) {
-      const actor = this.#seat.actor();
-      const ended = await this.#endOf(actor?.ended === undefined ? actor : undefined);
-      if (ended instanceof Error) {
-        if (elsewhere === undefined || !isMoving(ended)) throw ended;
-      } else if (ended !== undefined) return ended;
+      const end = await this.#end();
+      if (end instanceof Error) {
+        if (elsewhere === undefined || !isMoving(end)) throw end;
+      } else if (end !== undefined) return end;
       this.#host.assertOpen();
       await elsewhere?.pause();
     }
@@ -152,19 +151,23 @@ export class Pipeline {
     };
   }
 
-  /** The state in which the pipeline has ended, or why the actor has; undefined when neither is so elsewhere. */
-  async #endOf(actor: PipelineActor | undefined): Promise<PipelineState | Error | undefined> {
-    if (actor === undefined) return this.#endElsewhere();
+  /** The state in which the pipeline ends here, or why its actor does; elsewhere undefined as long as it goes on. */
+  async #end(): Promise<PipelineState | Error | undefined> {
+    const { elsewhere } = this.#seat;
+    const actor = this.#seat.actor();
+    if (elsewhere !== undefined && (actor === undefined || isMoving(actor.ended))) {
+      return endIn(this.id, await elsewhere.state());
+    }
     // One that came from another process may still have to find out what state it is in.
-    await actor.ready.catch(() => {});
-    if (actor.ended !== undefined) return actor.ended;
+    await actor?.ready.catch(() => {});
     return new Promise((resolve) => {
       const settle = (state: PipelineState): boolean => {
         const end = endIn(this.id, state);
         if (end !== undefined) resolve(end);
         return end !== undefined;
       };
-      if (settle(actor.state)) return;
+      if (actor === undefined || settle(actor.state)) return;
+      if (actor.ended !== undefined) return resolve(actor.ended);
       const unlisten = actor.listen({
         changed: ({ after }) => {
           if (settle(after)) unlisten();
@@ -175,13 +178,6 @@ export class Pipeline {
         },
       });
     });
-  }
-
-  async #endElsewhere(): Promise<PipelineState | Error | undefined> {
-    const { elsewhere } = this.#seat;
-    const { ended } = this.#seat.actor() ?? {};
-    if (elsewhere === undefined || (ended !== undefined && !isMoving(ended))) return ended;
-    return endIn(this.id, await elsewhere.state());
   }
 
   async #reach(): Promise<PipelineActor> {

@@ -13,6 +13,7 @@ export function viewsFor(config: TelemetryConfig, wanted: (name: string) => bool
     else if (buckets !== undefined && !boundaries.has(name)) boundaries.set(name, buckets);
   }
   const views: ViewOptions[] = [];
+  const limitOf = seriesLimitFor(config.seriesLimit);
   for (const { name } of INSTRUMENT_LIST) {
     if (!wanted(name)) views.push({ instrumentName: name, aggregation: { type: AggregationType.DROP } });
   }
@@ -20,15 +21,15 @@ export function viewsFor(config: TelemetryConfig, wanted: (name: string) => bool
     if (!wanted(name)) continue;
     views.push({
       instrumentName: name,
-      aggregationCardinalityLimit: config.seriesLimit,
+      aggregationCardinalityLimit: limitOf(name),
       aggregation: { type: AggregationType.EXPLICIT_BUCKET_HISTOGRAM, options: { boundaries: [...buckets] } },
     });
   }
   return views;
 }
 
-/** What each attribute beside `pipeline_id` multiplies the series of a pipeline by, at most or as a rule. */
-const SERIES_A_PIPELINE: Readonly<Record<string, number>> = { to_state: 11, state: 5, error_code: 10 };
+/** What each attribute beside `pipeline_id` multiplies the series of a pipeline by, at most or as a rule; so no limit is below it. */
+const SERIES_A_PIPELINE: Readonly<Record<string, number>> = { to_state: 11, state: 5, error_code: 10, gc: 5 };
 
 /** The limit is said in pipelines; an instrument with further attributes has several series for each. */
 export function seriesLimitFor(seriesLimit: number): (instrument: string) => number {

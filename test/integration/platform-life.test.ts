@@ -35,6 +35,15 @@ async function inChild(body: string, name = 'child.mjs'): Promise<unknown> {
 }
 
 describe('shutdown', () => {
+  test('takes nothing back of a pipeline that has stopped', async () => {
+    const { platform } = await startTestPlatform();
+    const pipeline = await platform.spawnPipeline({ id: 'one', name: 'one', sink: NULL });
+    await pipeline.start();
+    await pipeline.stop('done');
+    await platform.shutdown();
+    expect(await pipeline.completion()).toMatchObject({ status: 'stopped', stopReason: 'done' });
+  });
+
   test('is idempotent, and every call after it ends with a code', async () => {
     const { platform } = await startTestPlatform();
     const pipeline = await platform.spawnPipeline({ id: 'one', name: 'one', sink: NULL });

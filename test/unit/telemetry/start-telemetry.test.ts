@@ -15,6 +15,7 @@ import {
   mergeTelemetryConfig,
   type TelemetryOverrides,
 } from '../../../src/telemetry/telemetry-config.ts';
+import { viewsFor } from '../../../src/telemetry/views.ts';
 import { quietTelemetry, scrape } from '../../support/collect-metrics.ts';
 import { sampleValue } from '../../support/prometheus-parser.ts';
 
@@ -218,6 +219,16 @@ test('shutdown flushes a push exporter once, with the last values', async () => 
   reporter.close();
   expect(exports).toBe(1);
   expect(exported).toContain('flushed');
+});
+
+test('a limit of pipelines leaves the figures of the process whole', () => {
+  const limitOf = (name: string) =>
+    viewsFor(mergeTelemetryConfig(DEFAULT_TELEMETRY_CONFIG, { seriesLimit: 1 }), () => true).find(
+      ({ instrumentName }) => instrumentName === name,
+    )?.aggregationCardinalityLimit;
+  // As many as there are kinds of pauses; one for each pipeline.
+  expect(limitOf('jvm.gc.pause')).toBe(5);
+  expect(limitOf('dataflow.batch.duration')).toBe(1);
 });
 
 test('every instrument of the table has a source: each one is created by the reporter or the telemetry', async () => {
