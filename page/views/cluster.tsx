@@ -1,6 +1,7 @@
 import type { ClusterNode } from '../api/contract.ts';
 import { formatCount } from '../format.ts';
 import { usePolled } from '../live/use-polled.ts';
+import { PlainTable } from '../parts/plain-table.tsx';
 import { Problem } from '../parts/problem.tsx';
 
 const NODES_MS = 5000;
@@ -16,33 +17,23 @@ export function ClusterView() {
       {data !== null && (
         <div class="panel">
           <h2>Nodes</h2>
-          <table class="plain stack">
-            <thead>
-              <tr>
-                <th scope="col">Node</th>
-                <th scope="col">Address</th>
-                <th scope="col">State</th>
-                <th scope="col">Pipelines</th>
+          <PlainTable heads={['Node', 'Address', 'State', 'Pipelines']}>
+            {data.nodes.map(({ node, address, pipelines, self, state }) => (
+              <tr key={node}>
+                <th scope="row">
+                  {node} {self && <span class="muted">(this one)</span>}
+                </th>
+                <td>{address ?? 'not shared'}</td>
+                <td>
+                  <span class={state === 'up' ? 'badge running' : 'badge failed'}>
+                    <span class="dot" aria-hidden="true" />
+                    {state}
+                  </span>
+                </td>
+                <td>{formatCount(pipelines)}</td>
               </tr>
-            </thead>
-            <tbody>
-              {data.nodes.map(({ node, address, pipelines, self, state }) => (
-                <tr key={node}>
-                  <th scope="row">
-                    {node} {self && <span class="muted">(this one)</span>}
-                  </th>
-                  <td>{address ?? 'not shared'}</td>
-                  <td>
-                    <span class={state === 'up' ? 'badge running' : 'badge failed'}>
-                      <span class="dot" aria-hidden="true" />
-                      {state}
-                    </span>
-                  </td>
-                  <td>{formatCount(pipelines)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+            ))}
+          </PlainTable>
         </div>
       )}
     </section>

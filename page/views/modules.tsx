@@ -2,6 +2,7 @@ import { useMemo, useState } from 'preact/hooks';
 import type { Instrumentation, Module, Setting } from '../api/contract.ts';
 import { formatCount, formatValue } from '../format.ts';
 import { usePolled } from '../live/use-polled.ts';
+import { PlainTable } from '../parts/plain-table.tsx';
 import { Problem } from '../parts/problem.tsx';
 import { wordsOf } from '../pipelines-order.ts';
 
@@ -45,28 +46,18 @@ function ModuleTable({ modules }: { readonly modules: readonly Module[] }) {
   return (
     <div class="panel">
       <h2>Modules</h2>
-      <table class="plain stack">
-        <thead>
-          <tr>
-            <th scope="col">Name</th>
-            <th scope="col">Kind</th>
-            <th scope="col">State</th>
-            <th scope="col">What it does</th>
+      <PlainTable heads={['Name', 'Kind', 'State', 'What it does']}>
+        {modules.map(({ name, kind, enabled, description, state }) => (
+          <tr key={`${kind} ${name}`}>
+            <th scope="row">{name}</th>
+            <td>{kind}</td>
+            <td>
+              <Lamp on={enabled} text={state || (enabled ? 'on' : 'off')} />
+            </td>
+            <td>{description}</td>
           </tr>
-        </thead>
-        <tbody>
-          {modules.map(({ name, kind, enabled, description, state }) => (
-            <tr key={`${kind} ${name}`}>
-              <th scope="row">{name}</th>
-              <td>{kind}</td>
-              <td>
-                <Lamp on={enabled} text={state || (enabled ? 'on' : 'off')} />
-              </td>
-              <td>{description}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </PlainTable>
     </div>
   );
 }
@@ -75,28 +66,18 @@ function InstrumentationTable({ instrumentation }: { readonly instrumentation: r
   return (
     <div class="panel">
       <h2>Instrumentation</h2>
-      <table class="plain stack">
-        <thead>
-          <tr>
-            <th scope="col">Name</th>
-            <th scope="col">Version</th>
-            <th scope="col">State</th>
-            <th scope="col">What it measures</th>
+      <PlainTable heads={['Name', 'Version', 'State', 'What it measures']}>
+        {instrumentation.map(({ name, version, active, description }) => (
+          <tr key={name}>
+            <th scope="row">{name}</th>
+            <td>{formatValue(version)}</td>
+            <td>
+              <Lamp on={active} text={active ? 'active' : 'off'} />
+            </td>
+            <td>{description}</td>
           </tr>
-        </thead>
-        <tbody>
-          {instrumentation.map(({ name, version, active, description }) => (
-            <tr key={name}>
-              <th scope="row">{name}</th>
-              <td>{formatValue(version)}</td>
-              <td>
-                <Lamp on={active} text={active ? 'active' : 'off'} />
-              </td>
-              <td>{description}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </PlainTable>
     </div>
   );
 }
@@ -144,43 +125,32 @@ function SettingTable({ settings }: { readonly settings: readonly Setting[] }) {
           only what differs from the default
         </label>
       </div>
-      <table class="plain stack settings">
-        <thead>
-          <tr>
-            <th scope="col">Setting</th>
-            <th scope="col">Value</th>
-            <th scope="col">From</th>
-            <th scope="col">Default</th>
-            <th scope="col">What it is</th>
+      <PlainTable heads={['Setting', 'Value', 'From', 'Default', 'What it is']} class="settings">
+        {shown.map(({ path, value, default: initial, source, environment, description }) => (
+          <tr key={path}>
+            <th scope="row">
+              <code>{path}</code>
+              {environment.map((name) => (
+                <code class="variable muted small" key={name}>
+                  {name}
+                </code>
+              ))}
+            </th>
+            <td data-label="Value">
+              <code>{formatValue(value)}</code>
+            </td>
+            <td data-label="From">
+              <span class={source === 'default' ? 'muted' : 'strong'}>{source}</span>
+            </td>
+            <td class="muted" data-label="Default">
+              <code>{formatValue(initial)}</code>
+            </td>
+            <td>
+              <Prose text={description} />
+            </td>
           </tr>
-        </thead>
-        <tbody>
-          {shown.map(({ path, value, default: initial, source, environment, description }) => (
-            <tr key={path}>
-              <th scope="row">
-                <code>{path}</code>
-                {environment.map((name) => (
-                  <code class="variable muted small" key={name}>
-                    {name}
-                  </code>
-                ))}
-              </th>
-              <td data-label="Value">
-                <code>{formatValue(value)}</code>
-              </td>
-              <td data-label="From">
-                <span class={source === 'default' ? 'muted' : 'strong'}>{source}</span>
-              </td>
-              <td class="muted" data-label="Default">
-                <code>{formatValue(initial)}</code>
-              </td>
-              <td>
-                <Prose text={description} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </PlainTable>
       {shown.length === 0 && <p class="empty">No setting matches.</p>}
     </div>
   );

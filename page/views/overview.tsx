@@ -2,12 +2,30 @@ import { pipelineHash } from '../address.ts';
 import { PIPELINE_STATES, type PipelineSummary } from '../api/contract.ts';
 import { formatAgo, formatCompact, formatCount, formatRate, UNKNOWN } from '../format.ts';
 import { counts, health, history, now, pipelines } from '../live/store.ts';
-import { Chart } from '../parts/chart.tsx';
+import { Charts, type ColumnChart } from '../parts/charts.tsx';
 import { Sparkline } from '../parts/sparkline.tsx';
 import { StateBadge } from '../parts/state-badge.tsx';
 import { sorted, worst } from '../pipelines-order.ts';
 
 const SHOWN = 8;
+
+const CHARTS: readonly ColumnChart[] = [
+  {
+    title: 'Throughput',
+    format: formatCompact,
+    reach: 1,
+    lines: [{ label: 'records/s', column: 'recordsPerSecond', colour: 'c1' }],
+  },
+  {
+    title: 'Batches',
+    format: formatCompact,
+    reach: 1,
+    lines: [
+      { label: 'processed/s', column: 'batchesPerSecond', colour: 'c3' },
+      { label: 'failed/s', column: 'failuresPerSecond', colour: 'c4', dash: [4, 3] },
+    ],
+  },
+];
 
 const HEALTH_WORDS = {
   Healthy: 'No pipeline has failed',
@@ -17,9 +35,8 @@ const HEALTH_WORDS = {
 } as const;
 
 export function OverviewView() {
-  const { times, columns } = history.value;
+  const { columns } = history.value;
   const records = columns.recordsPerSecond ?? [];
-  const batches = columns.batchesPerSecond ?? [];
   const failures = columns.failuresPerSecond ?? [];
   const state = health.value;
   const needy = worst(pipelines.value.values(), SHOWN);
@@ -56,25 +73,7 @@ export function OverviewView() {
           <Sparkline values={failures} tone="c4" />
         </div>
       </div>
-      <div class="charts">
-        <Chart
-          title="Throughput"
-          times={times}
-          format={formatCompact}
-          reach={1}
-          lines={[{ label: 'records/s', values: records, colour: 'c1' }]}
-        />
-        <Chart
-          title="Batches"
-          times={times}
-          format={formatCompact}
-          reach={1}
-          lines={[
-            { label: 'processed/s', values: batches, colour: 'c3' },
-            { label: 'failed/s', values: failures, colour: 'c4', dash: [4, 3] },
-          ]}
-        />
-      </div>
+      <Charts charts={CHARTS} table={history.value} />
       <div class="panel worst">
         <h2>{needy.length > 0 ? 'What needs a look' : 'Busiest pipelines'}</h2>
         <ul class="worst-list">

@@ -11,10 +11,10 @@ import {
   formatValue,
   UNKNOWN,
 } from '../format.ts';
-import { type Column, EMPTY_TABLE, tableOf } from '../live/history.ts';
+import { EMPTY_TABLE, tableOf } from '../live/history.ts';
 import { lastAction, now, pipelines } from '../live/store.ts';
 import { usePolled } from '../live/use-polled.ts';
-import { Chart } from '../parts/chart.tsx';
+import { Charts, type ColumnChart } from '../parts/charts.tsx';
 import { Problem } from '../parts/problem.tsx';
 import { StateBadge } from '../parts/state-badge.tsx';
 import { StateMachine } from '../parts/state-machine.tsx';
@@ -23,6 +23,34 @@ import { Json, Timeline } from './timeline.tsx';
 
 const HISTORY_MS = 5000;
 const DETAIL_MS = 10_000;
+
+const CHARTS: readonly ColumnChart[] = [
+  {
+    title: 'Throughput',
+    format: formatCompact,
+    reach: 1,
+    lines: [{ label: 'records/s', column: 'recordsPerSecond', colour: 'c1' }],
+  },
+  {
+    title: 'Processing time of a batch',
+    format: formatMs,
+    reach: 1,
+    lines: [
+      { label: 'p50', column: 'p50Ms', colour: 'c3' },
+      { label: 'p95', column: 'p95Ms', colour: 'c1', dash: [6, 3] },
+      { label: 'p99', column: 'p99Ms', colour: 'c2', dash: [2, 3] },
+    ],
+  },
+  {
+    title: 'Errors and retries',
+    format: formatCompact,
+    reach: 1,
+    lines: [
+      { label: 'failures/s', column: 'failuresPerSecond', colour: 'c4' },
+      { label: 'retries/s', column: 'retriesPerSecond', colour: 'c2', dash: [4, 3] },
+    ],
+  },
+];
 
 export function PipelineView({ id }: { readonly id: string }) {
   const path = `/api/v1/pipelines/${encodeURIComponent(id)}`;
@@ -63,7 +91,7 @@ export function PipelineView({ id }: { readonly id: string }) {
         <Facts pipeline={pipeline} />
       </div>
       <LastError pipeline={pipeline} />
-      <Charts id={id} />
+      <HistoryCharts id={id} />
       <Timeline key={id} id={id} />
       <details class="panel">
         <summary>
@@ -164,40 +192,7 @@ function LastError({ pipeline: { lastError, state } }: { readonly pipeline: Pipe
   );
 }
 
-function Charts({ id }: { readonly id: string }) {
+function HistoryCharts({ id }: { readonly id: string }) {
   const { data } = usePolled<History>(`/api/v1/pipelines/${encodeURIComponent(id)}/history`, HISTORY_MS);
-  const { times, columns } = data === null ? EMPTY_TABLE : tableOf(data);
-  const column = (name: string): Column => columns[name] ?? [];
-  return (
-    <div class="charts three">
-      <Chart
-        title="Throughput"
-        times={times}
-        format={formatCompact}
-        reach={1}
-        lines={[{ label: 'records/s', values: column('recordsPerSecond'), colour: 'c1' }]}
-      />
-      <Chart
-        title="Processing time of a batch"
-        times={times}
-        format={formatMs}
-        reach={1}
-        lines={[
-          { label: 'p50', values: column('p50Ms'), colour: 'c3' },
-          { label: 'p95', values: column('p95Ms'), colour: 'c1', dash: [6, 3] },
-          { label: 'p99', values: column('p99Ms'), colour: 'c2', dash: [2, 3] },
-        ]}
-      />
-      <Chart
-        title="Errors and retries"
-        times={times}
-        format={formatCompact}
-        reach={1}
-        lines={[
-          { label: 'failures/s', values: column('failuresPerSecond'), colour: 'c4' },
-          { label: 'retries/s', values: column('retriesPerSecond'), colour: 'c2', dash: [4, 3] },
-        ]}
-      />
-    </div>
-  );
+  return <Charts charts={CHARTS} table={data === null ? EMPTY_TABLE : tableOf(data)} class="three" />;
 }

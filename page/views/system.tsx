@@ -7,13 +7,52 @@ import {
   formatTime,
   UNKNOWN,
 } from '../format.ts';
-import type { Column } from '../live/history.ts';
 import { hello, history, now } from '../live/store.ts';
-import { Chart } from '../parts/chart.tsx';
+import { Charts, type ColumnChart } from '../parts/charts.tsx';
+
+const CHARTS: readonly ColumnChart[] = [
+  {
+    title: 'Event loop delay',
+    format: formatSeconds,
+    reach: 0.01,
+    lines: [{ label: '99 % below', column: 'eventLoopDelayP99Seconds', colour: 'c1' }],
+  },
+  {
+    title: 'Event loop utilization',
+    format: formatPercent,
+    reach: 1,
+    lines: [{ label: 'busy', column: 'eventLoopUtilization', colour: 'c3' }],
+  },
+  {
+    title: 'Memory',
+    format: formatBytes,
+    binary: true,
+    lines: [
+      { label: 'heap used', column: 'heapUsedBytes', colour: 'c1' },
+      { label: 'resident', column: 'rssBytes', colour: 'c2', dash: [6, 3] },
+    ],
+  },
+  {
+    title: 'CPU of all cores',
+    format: formatPercent,
+    reach: 1,
+    lines: [{ label: 'used', column: 'cpuUsage', colour: 'c2' }],
+  },
+  {
+    title: 'Garbage collection',
+    format: formatPercent,
+    reach: 0.01,
+    lines: [{ label: 'time paused', column: 'gcPauseSecondsPerSecond', colour: 'c4' }],
+  },
+  {
+    title: 'Records',
+    format: formatCompact,
+    reach: 1,
+    lines: [{ label: 'records/s', column: 'recordsPerSecond', colour: 'c1' }],
+  },
+];
 
 export function SystemView() {
-  const { times, columns } = history.value;
-  const column = (name: string): Column => columns[name] ?? [];
   const process = hello.value;
   const upSeconds = process === null ? null : (now.value - Date.parse(process.startedAt)) / 1000;
   return (
@@ -35,53 +74,7 @@ export function SystemView() {
           <dd title={formatTime(process?.startedAt)}>{formatDuration(upSeconds)}</dd>
         </div>
       </dl>
-      <div class="charts">
-        <Chart
-          title="Event loop delay"
-          times={times}
-          format={formatSeconds}
-          reach={0.01}
-          lines={[{ label: '99 % below', values: column('eventLoopDelayP99Seconds'), colour: 'c1' }]}
-        />
-        <Chart
-          title="Event loop utilization"
-          times={times}
-          format={formatPercent}
-          reach={1}
-          lines={[{ label: 'busy', values: column('eventLoopUtilization'), colour: 'c3' }]}
-        />
-        <Chart
-          title="Memory"
-          times={times}
-          format={formatBytes}
-          binary
-          lines={[
-            { label: 'heap used', values: column('heapUsedBytes'), colour: 'c1' },
-            { label: 'resident', values: column('rssBytes'), colour: 'c2', dash: [6, 3] },
-          ]}
-        />
-        <Chart
-          title="CPU of all cores"
-          times={times}
-          format={formatPercent}
-          reach={1}
-          lines={[{ label: 'used', values: column('cpuUsage'), colour: 'c2' }]}
-        />
-        <Chart
-          title="Garbage collection"
-          times={times}
-          format={formatPercent}
-          reach={0.01}
-          lines={[{ label: 'time paused', values: column('gcPauseSecondsPerSecond'), colour: 'c4' }]}
-        />
-        <Chart
-          title="Records"
-          times={times}
-          format={formatCompact}
-          reach={1}
-          lines={[{ label: 'records/s', values: column('recordsPerSecond'), colour: 'c1' }]}
-        />
-      </div>
+      <Charts charts={CHARTS} table={history.value} />
     </section>
   );
 }

@@ -10,6 +10,7 @@ import { readDiskLog } from './support/disk-log.ts';
 import { DiskModel } from './support/disk-model.ts';
 import { Disk, shimTest } from './support/disk-shim.ts';
 import { Acknowledgements, inspect } from './support/expect-survived.ts';
+import type { Random } from './support/random.ts';
 
 const LOAD = { keys: 5, bytes: 2000, sessions: 1, durability: 'full' };
 
@@ -55,53 +56,68 @@ async function refusals(child: Child, count: number): Promise<void> {
   await child.said((fact) => child.facts.indexOf(fact) >= before && fact.refused !== undefined && ++seen >= count);
 }
 
+/**
+ * Troubles the disk of a writer that goes on writing, for so many rounds. Whatever it was refused has this code and may
+ * be tried again; it goes on afterwards, ends in order, and has what it acknowledged.
+ */
+async function troubled(
+  { disk, child, path, acknowledgements }: Running,
+  expected: { readonly code: string; readonly rounds: number },
+  random: Random,
+  trouble: () => Promise<void>,
+): Promise<void> {
+  try {
+    await child.said((fact) => fact.opened);
+    for (let round = 0; round < expected.rounds; round++) {
+      await trouble();
+      await pause(random.next() * 20);
+    }
+    child.process.stdin?.end();
+    const { facts, code, err } = await child.ended;
+    expect({ code, err, last: facts.at(-1) }).toEqual({ code: 0, err: '', last: { closed: true } });
+    const refused = facts.filter((fact) => fact.refused !== undefined);
+    expect(
+      refused.filter(({ refused: code, disposition }) => code !== expected.code || disposition !== 'retry'),
+    ).toEqual([]);
+    expect(await inspect(path, LOAD.bytes, acknowledgements())).toEqual({ lost: [], broken: [] });
+  } finally {
+    disk.close();
+  }
+}
+
 shimTest(
   'a sync that fails refuses the append; the journal goes on, and a power loss later takes nothing',
   async (random, folder) => {
-    const { disk, child, path, acknowledgements } = startWriter(folder, { logged: true });
-    try {
-      await child.said((fact) => fact.opened);
-      for (let round = 0; round < rounds(5, 40); round++) {
-        // The first one alone, several running, and for as long as it takes to be refused again and again.
-        const count = random.pick([1, 2, 3, -1]);
-        const refused = refusals(child, count === -1 ? 20 : 1);
-        let waiting = true;
-        const settled = () => {
-          waiting = false;
-        };
-        void refused.then(settled, settled);
-        // Again and again, for a sync that fails while the log is written back refuses nothing.
-        for (; waiting; await pause(50)) disk.failSyncs(count);
-        await refused;
-        disk.failSyncs(0);
-        await pause(random.next() * 20);
-      }
-      child.process.stdin?.end();
-      const { facts, code, err } = await child.ended;
-      expect({ code, err, last: facts.at(-1) }).toEqual({ code: 0, err: '', last: { closed: true } });
-      const refused = facts.filter((fact) => fact.refused !== undefined);
-      expect(
-        refused.filter(
-          ({ refused: code, disposition }) => code !== 'DATAFLOW_ERR_JOURNAL_APPEND_FAILED' || disposition !== 'retry',
-        ),
-      ).toEqual([]);
-      expect(await inspect(path, LOAD.bytes, acknowledgements())).toEqual({ lost: [], broken: [] });
-      const changes = readDiskLog(disk.log);
-      const first = changes.findIndex(({ kind }) => kind === 'sync-failed');
-      expect(first).toBeGreaterThan(0);
-      const found = await cutPower({
-        changes,
-        cuts: Array.from({ length: rounds(25, 500) }, () => first + random.below(changes.length - first + 1)),
-        model: new DiskModel(random),
-        acknowledged: new Acknowledgements(),
-        journal: 'journal',
-        bytes: LOAD.bytes,
-        folder,
-      });
-      expect(found).toEqual({ lost: [], broken: [] });
-    } finally {
-      disk.close();
-    }
+    const writer = startWriter(folder, { logged: true });
+    const { disk, child } = writer;
+    const expected = { code: 'DATAFLOW_ERR_JOURNAL_APPEND_FAILED', rounds: rounds(5, 40) };
+    await troubled(writer, expected, random, async () => {
+      // The first one alone, several running, and for as long as it takes to be refused again and again.
+      const count = random.pick([1, 2, 3, -1]);
+      const refused = refusals(child, count === -1 ? 20 : 1);
+      let waiting = true;
+      const settled = () => {
+        waiting = false;
+      };
+      void refused.then(settled, settled);
+      // Again and again, for a sync that fails while the log is written back refuses nothing.
+      for (; waiting; await pause(50)) disk.failSyncs(count);
+      await refused;
+      disk.failSyncs(0);
+    });
+    const changes = readDiskLog(disk.log);
+    const first = changes.findIndex(({ kind }) => kind === 'sync-failed');
+    expect(first).toBeGreaterThan(0);
+    const found = await cutPower({
+      changes,
+      cuts: Array.from({ length: rounds(25, 500) }, () => first + random.below(changes.length - first + 1)),
+      model: new DiskModel(random),
+      acknowledged: new Acknowledgements(),
+      journal: 'journal',
+      bytes: LOAD.bytes,
+      folder,
+    });
+    expect(found).toEqual({ lost: [], broken: [] });
   },
 );
 
@@ -133,27 +149,13 @@ shimTest('whichever sync fails while a journal is made, it keeps what it acknowl
 shimTest(
   'a disk without room refuses appends as full, in the middle of a write as well, and goes on with room',
   async (random, folder) => {
-    const { disk, child, path, acknowledgements } = startWriter(folder);
-    try {
-      await child.said((fact) => fact.opened);
-      for (let round = 0; round < rounds(8, 100); round++) {
-        disk.leaveRoom(random.below(100_000));
-        await refusals(child, 10);
-        disk.leaveRoom(undefined);
-        await pause(random.next() * 20);
-      }
-      child.process.stdin?.end();
-      const { facts, code, err } = await child.ended;
-      expect({ code, err, last: facts.at(-1) }).toEqual({ code: 0, err: '', last: { closed: true } });
-      const refused = facts.filter((fact) => fact.refused !== undefined);
-      expect(
-        refused.filter(
-          ({ refused: code, disposition }) => code !== 'DATAFLOW_ERR_JOURNAL_FULL' || disposition !== 'retry',
-        ),
-      ).toEqual([]);
-      expect(await inspect(path, LOAD.bytes, acknowledgements())).toEqual({ lost: [], broken: [] });
-    } finally {
-      disk.close();
-    }
+    const writer = startWriter(folder);
+    const { disk, child } = writer;
+    const expected = { code: 'DATAFLOW_ERR_JOURNAL_FULL', rounds: rounds(8, 100) };
+    await troubled(writer, expected, random, async () => {
+      disk.leaveRoom(random.below(100_000));
+      await refusals(child, 10);
+      disk.leaveRoom(undefined);
+    });
   },
 );

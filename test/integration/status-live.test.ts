@@ -1,32 +1,10 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { settle } from '../../src/testing/manual-clock.ts';
 import { parsePrometheus } from '../support/prometheus-parser.ts';
-import { type LiveStream, openLive, type StatusTest, startStatusTest } from '../support/status-page.ts';
-
-const NULL = { type: 'null', connectionString: 'none' };
-const PIPELINES = '/api/v1/pipelines';
+import { PIPELINES, type StatusTest, startStatusTest } from '../support/status-page.ts';
 
 let status: StatusTest;
-const streams: LiveStream[] = [];
-afterEach(async () => {
-  for (const stream of streams.splice(0)) stream.close();
-  await status.platform.shutdown();
-});
-
-async function pushed(id: string, records = 0) {
-  const pipeline = await status.platform.spawnPipeline({ id, sink: NULL });
-  await pipeline.start();
-  if (records > 0) {
-    await pipeline.ingest({ batchId: 'first', records: Array.from({ length: records }, (_, n) => n), sourceOffset: 0 });
-  }
-  return pipeline;
-}
-
-async function live(): Promise<LiveStream> {
-  const stream = await openLive(status.platform.statusUrl!);
-  streams.push(stream);
-  return stream;
-}
+afterEach(() => status.close());
 
 describe('metrics', () => {
   test('are the numbers of /metrics', async () => {
@@ -38,8 +16,8 @@ describe('metrics', () => {
         host: { groups: ['system.memory'] },
       },
     });
-    await pushed('one', 7);
-    await pushed('two', 11);
+    await status.pushed('one', 7);
+    await status.pushed('two', 11);
     const { body } = await status.get('/api/v1/metrics?limit=10000');
     const families = parsePrometheus(await (await fetch(status.platform.metricsUrl!)).text());
     expect(body.truncated).toBe(false);
@@ -79,8 +57,8 @@ describe('metrics', () => {
 
   test('are found by name, expression and label; a limit says that it cut', async () => {
     status = await startStatusTest();
-    await pushed('one', 7);
-    await pushed('two', 11);
+    await status.pushed('one', 7);
+    await status.pushed('two', 11);
     const families = async (query: string): Promise<string[]> =>
       (await status.get(`/api/v1/metrics?${query}`)).body.instruments.map(({ family }: { family: string }) => family);
     expect(await families('name=records.processed')).toEqual(['dataflow_records_processed_total']);
@@ -119,7 +97,7 @@ describe('metrics', () => {
 
   test('that are off leave the page working with what there is', async () => {
     status = await startStatusTest({ metrics: { enabled: false } });
-    await pushed('one', 7);
+    await status.pushed('one', 7);
     await status.clock.advance(10_000);
     const { body } = await status.get(`${PIPELINES}/one`);
     expect(body).toMatchObject({ recordsProcessed: 7, batchesFailed: null, throughputPerSecond: null, p95Ms: null });
@@ -134,10 +112,10 @@ describe('metrics', () => {
 describe('the history', () => {
   test('has the rates and percentiles of each ten seconds', async () => {
     status = await startStatusTest();
-    const pipeline = await pushed('one', 20);
+    const pipeline = await status.pushed('one', 20);
     await status.clock.advance(10_000);
     await pipeline.ingest({ batchId: 'second', records: [1, 2, 3, 4, 5], sourceOffset: 20 });
-    await pushed('two', 10);
+    await status.pushed('two', 10);
     await status.clock.advance(10_000);
     await status.clock.advance(10_000);
     const { body: one } = await status.get(`${PIPELINES}/one/history`);
@@ -163,10 +141,10 @@ describe('the history', () => {
 
   test('begins anew with a pipeline that was removed and made again', async () => {
     status = await startStatusTest();
-    await pushed('one', 30);
+    await status.pushed('one', 30);
     await status.clock.advance(10_000);
     await status.platform.removePipeline('one');
-    await pushed('one', 10);
+    await status.pushed('one', 10);
     await status.clock.advance(10_000);
     expect((await status.get(`${PIPELINES}/one/history`)).body.recordsPerSecond).toEqual([3, 1]);
   });
@@ -175,9 +153,9 @@ describe('the history', () => {
 describe('live', () => {
   test('a tick tells what has changed, what has gone and the point of now', async () => {
     status = await startStatusTest();
-    const pipeline = await pushed('one', 1);
-    await pushed('two');
-    const stream = await live();
+    const pipeline = await status.pushed('one', 1);
+    await status.pushed('two');
+    const stream = await status.live();
     await stream.next('hello');
     await pipeline.ingest({ batchId: 'second', records: [1, 2, 3, 4], sourceOffset: 1 });
     await status.clock.advance(1000);
@@ -195,7 +173,7 @@ describe('live', () => {
     status = await startStatusTest();
     await settle();
     const idle = status.clock.pending;
-    const stream = await live();
+    const stream = await status.live();
     await stream.next('hello');
     expect(status.clock.pending).toBe(idle + 1);
     stream.close();
@@ -206,7 +184,7 @@ describe('live', () => {
 
   test('streams are bounded in number, and end with the platform', async () => {
     status = await startStatusTest();
-    const open = await Promise.all(Array.from({ length: 32 }, live));
+    const open = await Promise.all(Array.from({ length: 32 }, () => status.live()));
     await Promise.all(open.map((stream) => stream.next('hello')));
     expect(await status.get('/api/v1/events')).toMatchObject({
       status: 429,
@@ -242,7 +220,7 @@ describe('about the platform', () => {
     });
     const { instrumentation } = (await status.get('/status/instrumentation')).body;
     expect(instrumentation[0]).toMatchObject({ name: 'dataflow-platform', active: true });
-    await pushed('one');
+    await status.pushed('one');
     expect((await status.get('/api/v1/cluster')).body.nodes).toEqual([
       { node: expect.any(String), address: status.platform.statusUrl, pipelines: 1, self: true, state: 'up' },
     ]);

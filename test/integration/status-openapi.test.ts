@@ -3,9 +3,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { createMemoryJournal } from '../../src/journals/memory.ts';
-import { type Answer, type StatusTest, startStatusTest } from '../support/status-page.ts';
-
-const NULL = { type: 'null', connectionString: 'none' };
+import { type Answer, NULL, type StatusTest, startStatusTest } from '../support/status-page.ts';
 
 interface Operation {
   readonly operationId: string;
@@ -46,7 +44,7 @@ beforeAll(async () => {
   description = (await status.get('/api/v1/openapi.json')).body;
   ajv.addSchema(description, 'api');
 });
-afterAll(() => status.platform.shutdown());
+afterAll(() => status.close());
 
 const pointer = (...keys: readonly string[]): string =>
   `api#/${keys.map((key) => encodeURIComponent(key.replaceAll('~', '~0').replaceAll('/', '~1'))).join('/')}`;

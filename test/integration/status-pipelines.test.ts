@@ -1,39 +1,17 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { createMemoryJournal } from '../../src/journals/memory.ts';
 import { settle } from '../../src/testing/manual-clock.ts';
-import { type LiveStream, openLive, type StatusTest, startStatusTest } from '../support/status-page.ts';
-
-const NULL = { type: 'null', connectionString: 'none' };
-const PIPELINES = '/api/v1/pipelines';
+import { NULL, PIPELINES, type StatusTest, startStatusTest } from '../support/status-page.ts';
 
 let status: StatusTest;
-const streams: LiveStream[] = [];
-afterEach(async () => {
-  for (const stream of streams.splice(0)) stream.close();
-  await status.platform.shutdown();
-});
-
-async function pushed(id: string, records = 0) {
-  const pipeline = await status.platform.spawnPipeline({ id, sink: NULL });
-  await pipeline.start();
-  if (records > 0) {
-    await pipeline.ingest({ batchId: 'first', records: Array.from({ length: records }, (_, n) => n), sourceOffset: 0 });
-  }
-  return pipeline;
-}
-
-async function live(): Promise<LiveStream> {
-  const stream = await openLive(status.platform.statusUrl!);
-  streams.push(stream);
-  return stream;
-}
+afterEach(() => status.close());
 
 describe('pipelines', () => {
   test('are listed in order, with counts of all and a page of some', async () => {
     status = await startStatusTest();
-    await pushed('bbb', 3);
-    await pushed('aaa');
-    await (await pushed('ccc')).pause('lunch');
+    await status.pushed('bbb', 3);
+    await status.pushed('aaa');
+    await (await status.pushed('ccc')).pause('lunch');
     const { status: code, body, headers } = await status.get(PIPELINES);
     expect(code).toBe(200);
     expect(headers['content-type']).toBe('application/json; charset=utf-8');
@@ -65,7 +43,7 @@ describe('pipelines', () => {
 
   test('have a detail that says what may be done', async () => {
     status = await startStatusTest();
-    const pipeline = await pushed('one', 2);
+    const pipeline = await status.pushed('one', 2);
     const running = (await status.get(`${PIPELINES}/one`)).body;
     expect(running).toMatchObject({
       id: 'one',
@@ -122,7 +100,7 @@ describe('pipelines', () => {
 
   test('that try again are degraded, those that work are healthy, those that rest are idle', async () => {
     status = await startStatusTest();
-    await pushed('good', 1);
+    await status.pushed('good', 1);
     let attempts = 0;
     const flaky = await status.platform.spawnPipeline({
       id: 'flaky',
@@ -174,7 +152,7 @@ test('a pipeline that cannot be recovered is shown as failed, with the reason, a
 describe('events', () => {
   test('are paged from the journal, in both directions', async () => {
     status = await startStatusTest();
-    await pushed('one', 1);
+    await status.pushed('one', 1);
     const all = (await status.get(`${PIPELINES}/one/events`)).body;
     expect(all.events.map(({ sequenceNumber, type }: never) => [sequenceNumber, type])).toEqual([
       [1, 'PipelineCreated'],
@@ -205,7 +183,7 @@ describe('events', () => {
 
   test('of a removed pipeline stay readable, those of one that never was are not there', async () => {
     status = await startStatusTest();
-    await pushed('one');
+    await status.pushed('one');
     await status.send('DELETE', `${PIPELINES}/one`);
     const { body } = await status.get(`${PIPELINES}/one/events?order=desc&limit=1`);
     expect(body).toMatchObject({ events: [{ type: 'PipelineRemoved' }], next: 3 });
@@ -216,7 +194,7 @@ describe('events', () => {
 describe('actions', () => {
   test('create, steer and remove a real pipeline; each is durable, audited and told to who looks', async () => {
     status = await startStatusTest();
-    const stream = await live();
+    const stream = await status.live();
     expect((await stream.next('hello')).data).toMatchObject({ nodeVersion: process.version });
     const spec = { id: 'made', name: 'made-here', sink: NULL };
     expect(await status.send('POST', PIPELINES, spec)).toMatchObject({
@@ -306,7 +284,7 @@ describe('actions', () => {
       status: 400,
       body: { details: [{ path: 'sink', got: '***', expected: expect.stringContaining('the secret itself') }] },
     });
-    await pushed('one');
+    await status.pushed('one');
     expect(await status.send('PUT', `${PIPELINES}/one`, { id: 'two', sink: NULL })).toMatchObject({
       status: 400,
       body: { details: [{ path: 'id' }] },

@@ -2,7 +2,6 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { startPlatform } from '../../src/platform/start.ts';
 import { ask, openLive, type StatusTest, startStatusTest } from '../support/status-page.ts';
 
-const NULL = { type: 'null', connectionString: 'none' };
 const TOKEN = 'correct-horse-battery-staple';
 const READS = [
   '/api/v1/pipelines',
@@ -35,14 +34,13 @@ const WRITES = [
 
 let status: StatusTest | undefined;
 afterEach(async () => {
-  await status?.platform.shutdown();
+  await status?.close();
   status = undefined;
 });
 
 async function started(options: Parameters<typeof startStatusTest>[0] = {}): Promise<StatusTest> {
   status = await startStatusTest(options);
-  const pipeline = await status.platform.spawnPipeline({ id: 'one', sink: NULL });
-  await pipeline.start();
+  await status.pushed('one');
   return status;
 }
 

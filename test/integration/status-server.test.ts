@@ -12,21 +12,18 @@ import { createManualClock } from '../../src/testing/manual-clock.ts';
 import { folderWith } from '../support/folder.ts';
 import { ask, openLive, type StatusTest, startStatusTest } from '../support/status-page.ts';
 
-const NULL = { type: 'null', connectionString: 'none' };
-
 let status: StatusTest | undefined;
 let server: StatusServer | undefined;
 afterEach(async () => {
   await server?.close();
-  await status?.platform.shutdown();
+  await status?.close();
   server = undefined;
   status = undefined;
 });
 
 async function started(options: Parameters<typeof startStatusTest>[0] = {}): Promise<StatusTest> {
   status = await startStatusTest(options);
-  const pipeline = await status.platform.spawnPipeline({ id: 'one', sink: NULL });
-  await pipeline.start();
+  await status.pushed('one');
   return status;
 }
 

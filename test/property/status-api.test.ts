@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type Answer, ask, type StatusTest, startStatusTest } from '../support/status-page.ts';
+import { type Answer, ask, NULL, type StatusTest, startStatusTest } from '../support/status-page.ts';
 
-const NULL = { type: 'null', connectionString: 'none' };
 const RUNS = 150;
 
 let status: StatusTest;
@@ -14,7 +13,7 @@ beforeAll(async () => {
   await good.start();
   await good.ingest({ batchId: '1', records: [1, 2], sourceOffset: 0 });
 });
-afterAll(() => status.platform.shutdown());
+afterAll(() => status.close());
 
 /** Each request from an address of its own loopback net, so that none is refused for the number of those before it. */
 function nextAddress(): string {

@@ -10,7 +10,7 @@ import pg from 'pg';
 import { pollFor } from './poll.ts';
 import { freePort } from './prometheus-server.ts';
 
-const USER = 'postgres';
+export const USER = 'postgres';
 /** Odd, so that a message that shows it is found, and so that it needs its escapes in a URL. */
 export const PASSWORD = 's3cr%t/pass@word';
 

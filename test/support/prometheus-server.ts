@@ -39,11 +39,15 @@ const PACKAGES = {
   promtool: 'prometheus',
   'prometheus-alertmanager': 'prometheus-alertmanager',
   amtool: 'prometheus-alertmanager',
+  pgbouncer: 'pgbouncer',
 } as const;
+
+/** Debian installs servers where only root looks for programs. */
+export const PROGRAM_PATH = `${process.env.PATH}:/usr/sbin`;
 
 /** Undefined where the program is there, else why a test that needs it is skipped. */
 export function missing(program: keyof typeof PACKAGES): string | undefined {
-  const { error } = spawnSync(program, ['--version']);
+  const { error } = spawnSync(program, ['--version'], { env: { ...process.env, PATH: PROGRAM_PATH } });
   return error === undefined ? undefined : `${program} is not installed (Debian package ${PACKAGES[program]})`;
 }
 

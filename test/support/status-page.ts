@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
+import type { Pipeline } from '../../src/platform/pipeline.ts';
 import type { Platform } from '../../src/platform/platform.ts';
 import type { PlatformOptions } from '../../src/platform/start.ts';
 import type { AuditEvent } from '../../src/server/status/ports.ts';
@@ -68,6 +69,9 @@ async function answerOf(response: IncomingMessage): Promise<Answer> {
   };
 }
 
+export const NULL = { type: 'null', connectionString: 'none' };
+export const PIPELINES = '/api/v1/pipelines';
+
 export interface StatusTest extends TestPlatform {
   readonly platform: Platform;
   readonly audit: AuditEvent[];
@@ -75,6 +79,12 @@ export interface StatusTest extends TestPlatform {
   get(path: string, asked?: Asked): Promise<Answer>;
   /** A write with an empty body where none is given. */
   send(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer>;
+  /** A running pipeline, which as many records were pushed to, in one batch called `first`; without any by default. */
+  pushed(id: string, records?: number): Promise<Pipeline>;
+  /** The live stream; `close` closes it. */
+  live(): Promise<LiveStream>;
+  /** The streams, then the platform. */
+  close(): Promise<void>;
 }
 
 /** A platform in memory on a manual clock, with a status page on a free port. */
@@ -87,13 +97,31 @@ export async function startStatusTest(options: PlatformOptions = {}): Promise<St
     ...options,
     statusPage: { port: 0, ...options.statusPage },
   });
-  const url = test.platform.statusUrl ?? '';
+  const { platform } = test;
+  const url = platform.statusUrl ?? '';
+  const streams: LiveStream[] = [];
   return {
     ...test,
     audit,
     warnings,
     get: (path, asked) => ask(url, path, asked),
     send: (method, path, body = {}, headers = {}) => ask(url, path, { method, body, headers }),
+    async pushed(id, count = 0) {
+      const pipeline = await platform.spawnPipeline({ id, sink: NULL });
+      await pipeline.start();
+      const records = Array.from({ length: count }, (_, number) => number);
+      if (count > 0) await pipeline.ingest({ batchId: 'first', records, sourceOffset: 0 });
+      return pipeline;
+    },
+    async live() {
+      const stream = await openLive(url);
+      streams.push(stream);
+      return stream;
+    },
+    async close() {
+      for (const stream of streams.splice(0)) stream.close();
+      await platform.shutdown();
+    },
   };
 }
 
