@@ -1,7 +1,7 @@
 /**
  * One of the processes that share the pipelines of pipelines.mjs: `cluster-child.mjs <folder> <output> <node>`. Pushes
- * batches to the pushed pipelines wherever they are, up to the number in `<output>/until` once that is there, and says each
- * one that was acknowledged to it; says when everything has ended; ends in order on SIGTERM.
+ * batches to the pushed pipelines wherever they are, and says each one that was acknowledged to it; waits while `<output>/wait`
+ * is there, and ends at the number in `<output>/until`; says when everything has ended; ends in order on SIGTERM.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -55,12 +55,17 @@ for (const spec of specifications(folder, output)) {
 }
 say({ ready: true });
 
+const isAskedToWait = () => existsSync(join(output, 'wait')) && !existsSync(join(output, 'until'));
 const limit = () =>
   existsSync(join(output, 'until')) ? Number(readFileSync(join(output, 'until'), 'utf8')) : Infinity;
 
 async function push(id) {
   const pipeline = platform.pipeline(id);
   while (!isOver) {
+    if (isAskedToWait()) {
+      await pause(20);
+      continue;
+    }
     const batch = await patiently(async () => {
       const { checkpoint } = await pipeline.state();
       return checkpoint.offset / BATCH_RECORDS;
