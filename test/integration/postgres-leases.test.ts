@@ -188,7 +188,7 @@ test('an append that waits while the lease changes hands is refused alone', asyn
     await taker.query(`UPDATE ${schema}.leases SET owner = 'taker', epoch = epoch + 1 WHERE key = 'key'`);
     const appends = Promise.allSettled([zombie.append('key', 0, [event(1)]), zombie.append('other', 0, [event(1)])]);
     await pollFor(
-      () => server.query(`SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%runs%'`),
+      () => server.query(`SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%append_events%'`),
       (rows) => rows.length > 0,
     );
     await taker.query('COMMIT');

@@ -35,8 +35,8 @@ async function openJournal(options: Partial<PostgresJournalOptions> = {}): Promi
 }
 
 describe.each([
-  ['the statement, before it', 'json_to_recordset', 'cut before it'],
-  ['the statement, after it was carried out', 'json_to_recordset', 'cut after it'],
+  ['the statement, before it', 'append_events', 'cut before it'],
+  ['the statement, after it was carried out', 'append_events', 'cut after it'],
   ['the commit, before it', 'COMMIT', 'cut before it'],
   ['the commit, after it was carried out', 'COMMIT', 'cut after it'],
 ] as const)('a connection cut at %s', (_, text, act) => {
@@ -161,7 +161,7 @@ describe('no secret is shown', () => {
 
   test('a server that is lost', async () => {
     const journal = await openJournal({ retryForMs: 0 });
-    proxy.on('json_to_recordset', 'cut before it');
+    proxy.on('append_events', 'cut before it');
     const error = await journal.append('key', 0, [event(1)]).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'DATAFLOW_ERR_JOURNAL_APPEND_FAILED' });
     expect(shown(error)).not.toMatch(/s3cr/);

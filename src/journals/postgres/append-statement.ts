@@ -1,5 +1,6 @@
 /**
- * Owns: the one statement that appends, and what to make of appends that it did not store.
+ * Owns: the call of the function that appends (migrations/0002.sql), and what to make of appends that it did not store. A
+ * function, since the server then plans its statement once for each connection and not once for each commit.
  *
  * A1 It stores the runs (one append each, one a key) that continue their stream and whose lease, where there is one,
  *    still has its epoch. The lease's row stays locked until the commit: nobody takes over between check and commit.
@@ -44,41 +45,9 @@ export class AppendStatement {
     this.#database = database;
     this.#writer = writer;
     const s = quoted(schema);
-    // Nothing here may be planned as a loop over a loop, since the planner takes a batch for a hundred rows: what is
-    // kept from being a join is looked up by a hash table, and what a table holds by its index.
-    const append = (inPart: string): string => `
-      WITH runs AS MATERIALIZED (
-        SELECT * FROM json_to_recordset($1::json) AS r (k text COLLATE "C", a bigint, e bigint, n bigint)
-      ), owned AS MATERIALIZED (
-        SELECT l.key AS k, r.a FROM runs r JOIN ${s}.leases l ON l.key = r.k AND l.epoch = r.e
-        WHERE l.owner IS NOT NULL ORDER BY l.key FOR SHARE OF l
-      ), allowed AS MATERIALIZED (
-        SELECT k, a FROM owned
-        UNION ALL
-        SELECT k, a FROM runs r WHERE r.e IS NULL AND NOT EXISTS (
-          SELECT FROM ${s}.leases l WHERE l.key = r.k AND l.owner IS NOT NULL AND l.expires_at > clock_timestamp()
-        )
-      ), fitting AS MATERIALIZED (
-        SELECT k FROM allowed WHERE a = greatest(
-          (SELECT max(e.sequence) FROM ${s}.events e WHERE e.key = k),
-          (SELECT t.deleted_to FROM ${s}.streams t WHERE t.key = k),
-          0
-        )
-      ), stored AS (
-        INSERT INTO ${s}.events (key, sequence, writer, tags, created_at, data, metadata)
-        SELECT i.k, i.s, $3::uuid, i.t, i.c, i.d, i.m
-        FROM json_to_recordset($2::json)
-          AS i (k text COLLATE "C", s bigint, t text[], c double precision, d text, m text)
-        WHERE (i.k IN (SELECT k FROM fitting)) IS TRUE ORDER BY i.k, i.s
-        ON CONFLICT (key, sequence) DO NOTHING
-        RETURNING key, sequence
-      ), begun AS (
-        INSERT INTO ${s}.streams (key) SELECT key FROM stored WHERE sequence = 1 ORDER BY key ON CONFLICT DO NOTHING
-      )
-      SELECT r.k AS key, CASE WHEN (r.k IN (SELECT key FROM stored)) IS TRUE THEN ${inPart} END AS in_part FROM runs r
-      WHERE ((r.k, r.n) IN (SELECT key, count(*) FROM stored GROUP BY key)) IS NOT TRUE`;
-    this.#append = append('1');
-    this.#appendOrFail = append('1 / (r.n - r.n)');
+    const columns = 'refused_key AS key, is_in_part';
+    this.#append = `SELECT ${columns} FROM ${s}.append_events($1, $2, $3, false)`;
+    this.#appendOrFail = `SELECT ${columns} FROM ${s}.append_events($1, $2, $3, true)`;
     this.#lease = `
       SELECT owner, epoch, expires_at > clock_timestamp() AS is_active FROM ${s}.leases
       WHERE key = $1 AND owner IS NOT NULL`;
@@ -116,7 +85,7 @@ export class AppendStatement {
     }
     return this.#database.write(async ({ query }) => {
       const found = await query(this.#append, values);
-      const inPart = found.filter(({ in_part }) => in_part !== null);
+      const inPart = found.filter(({ is_in_part }) => is_in_part === 't');
       if (inPart.length > 0) throw new StoredInPart(keysOf(inPart));
       return keysOf(found);
     });
