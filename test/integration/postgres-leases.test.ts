@@ -188,7 +188,8 @@ test('an append that waits while the lease changes hands is refused alone', asyn
     await taker.query(`UPDATE ${schema}.leases SET owner = 'taker', epoch = epoch + 1 WHERE key = 'key'`);
     const appends = Promise.allSettled([zombie.append('key', 0, [event(1)]), zombie.append('other', 0, [event(1)])]);
     await pollFor(
-      () => server.query(`SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%append_events%'`),
+      () =>
+        server.query(`SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%append_events%'`),
       (rows) => rows.length > 0,
     );
     await taker.query('COMMIT');

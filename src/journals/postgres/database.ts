@@ -96,8 +96,8 @@ export class Database {
   }
 
   /** The same on the connections of leases. */
-  coordinate<T>(work: (transaction: Transaction) => Promise<T>, retryForMs?: number): Promise<T> {
-    return this.#runOn(this.#coordinating, work, retryForMs);
+  coordinate<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    return this.#runOn(this.#coordinating, work);
   }
 
   #runOn<T>(pool: Pool, work: (transaction: Transaction) => Promise<T>, retryForMs?: number): Promise<T> {

@@ -5,7 +5,6 @@
  * L2 Rows are locked in the order of their keys, by leases and appends alike.
  * L3 A key that was leased here is never written without a lease again: what was lost or released is refused at once.
  * L4 Time is the database's.
- * L5 A call is tried again for as long as the lease that it is about may last, and no longer.
  */
 import type { Lease, Leases, Vacancies } from '../../cluster/leases.ts';
 import { MAX_TIMER_MS } from '../../runtime/clock.ts';
@@ -56,7 +55,6 @@ export class LeaseTable implements Leases {
        WHERE l.owner IS NULL OR l.owner = excluded.owner OR l.expires_at <= clock_timestamp()
        RETURNING ${COLUMNS}`,
       [keys, owner, ttlMs],
-      ttlMs,
     );
     for (const { key, epoch } of leases) this.#epochs.set(key, epoch);
     return leases;
@@ -70,7 +68,6 @@ export class LeaseTable implements Leases {
        UPDATE ${this.#table} AS l SET expires_at = clock_timestamp() + $4::float8 * ${MS}
        FROM locked WHERE l.key = locked.key RETURNING ${COLUMNS}`,
       [[...held.keys()], [...held.values()], owner, ttlMs],
-      ttlMs,
     );
     const kept = new Set(leases.map(({ key }) => key));
     for (const [key, epoch] of held) if (!kept.has(key)) this.#lose(key, epoch);
@@ -140,13 +137,13 @@ export class LeaseTable implements Leases {
     if (this.#epochs.get(key) === epoch) this.#epochs.set(key, LOST);
   }
 
-  async #run(sql: string, values: readonly unknown[], retryForMs?: number): Promise<Lease[]> {
-    return (await this.#query(sql, values, retryForMs)).map(toLease);
+  async #run(sql: string, values: readonly unknown[]): Promise<Lease[]> {
+    return (await this.#query(sql, values)).map(toLease);
   }
 
-  async #query(sql: string, values: readonly unknown[], retryForMs?: number): Promise<Row[]> {
+  async #query(sql: string, values: readonly unknown[]): Promise<Row[]> {
     try {
-      return await this.#database.coordinate(({ query }) => query(sql, values), retryForMs);
+      return await this.#database.coordinate(({ query }) => query(sql, values));
     } catch (error) {
       throw journalError(error, 'DATAFLOW_ERR_JOURNAL_APPEND_FAILED');
     }

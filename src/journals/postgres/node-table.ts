@@ -39,7 +39,7 @@ export class NodeTable implements Nodes {
   async report(node: NodeIdentity, ttlMs: number): Promise<readonly NodeRecord[] | undefined> {
     const { name, incarnation, address, version } = node;
     checkKey(name);
-    const [row] = await this.#query(this.#report, [name, incarnation, address, version, ttlMs], ttlMs);
+    const [row] = await this.#query(this.#report, [name, incarnation, address, version, ttlMs]);
     return row === undefined ? undefined : this.list();
   }
 
@@ -48,18 +48,17 @@ export class NodeTable implements Nodes {
   }
 
   async list(): Promise<readonly NodeRecord[]> {
-    const rows = await this.#query(this.#list, [], undefined, 'DATAFLOW_ERR_JOURNAL_READ_FAILED');
+    const rows = await this.#query(this.#list, [], 'DATAFLOW_ERR_JOURNAL_READ_FAILED');
     return rows.map(toNode);
   }
 
   async #query(
     sql: string,
     values: readonly unknown[],
-    retryForMs?: number,
     otherwise: FailureCode = 'DATAFLOW_ERR_JOURNAL_APPEND_FAILED',
   ): Promise<Row[]> {
     try {
-      return await this.#database.coordinate(({ query }) => query(sql, values), retryForMs);
+      return await this.#database.coordinate(({ query }) => query(sql, values));
     } catch (error) {
       throw journalError(error, otherwise);
     }

@@ -1,4 +1,7 @@
-/** The tables: made and brought up to date by numbered files, each once, by one process at a time. */
+/**
+ * The tables: made and brought up to date by numbered files, each once, by one process at a time. In them `{schema}` stands
+ * for the schema where a name is looked up later than now, as in a function.
+ */
 import { readdir, readFile } from 'node:fs/promises';
 import { DataflowError } from '../../errors.ts';
 import type { Database, Transaction } from './database.ts';
@@ -96,7 +99,7 @@ async function migrate(transaction: Transaction, schema: string, all: readonly M
   await query(`SET LOCAL search_path TO ${quoted(schema)}`);
   for (const migration of all) {
     if (migration.version <= version) continue;
-    await query(migration.sql);
+    await query(migration.sql.replaceAll('{schema}', () => quoted(schema)));
     await query('INSERT INTO schema_versions (version) VALUES ($1)', [migration.version]);
   }
 }

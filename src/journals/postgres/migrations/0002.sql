@@ -20,7 +20,7 @@ COMMENT ON TABLE nodes IS 'the processes that share the keys, as they report the
 -- where `whole` is true it fails rather than store one of them in part.
 CREATE FUNCTION append_events(run_list json, event_list json, writer_id uuid, whole boolean)
 RETURNS TABLE (refused_key text, is_in_part boolean)
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql AS $append$
 #variable_conflict use_column
 BEGIN
   -- Nothing here may be planned as a loop over a loop, since the planner takes a batch for a hundred rows: what is kept
@@ -29,22 +29,22 @@ BEGIN
   WITH runs AS MATERIALIZED (
     SELECT * FROM json_to_recordset(run_list) AS r (k text COLLATE "C", a bigint, e bigint, n bigint)
   ), owned AS MATERIALIZED (
-    SELECT l.key AS k, r.a FROM runs r JOIN leases l ON l.key = r.k AND l.epoch = r.e
+    SELECT l.key AS k, r.a FROM runs r JOIN {schema}.leases l ON l.key = r.k AND l.epoch = r.e
     WHERE l.owner IS NOT NULL ORDER BY l.key FOR SHARE OF l
   ), allowed AS MATERIALIZED (
     SELECT k, a FROM owned
     UNION ALL
     SELECT k, a FROM runs r WHERE r.e IS NULL AND NOT EXISTS (
-      SELECT FROM leases l WHERE l.key = r.k AND l.owner IS NOT NULL AND l.expires_at > clock_timestamp()
+      SELECT FROM {schema}.leases l WHERE l.key = r.k AND l.owner IS NOT NULL AND l.expires_at > clock_timestamp()
     )
   ), fitting AS MATERIALIZED (
     SELECT k FROM allowed WHERE a = greatest(
-      (SELECT max(e.sequence) FROM events e WHERE e.key = k),
-      (SELECT t.deleted_to FROM streams t WHERE t.key = k),
+      (SELECT max(e.sequence) FROM {schema}.events e WHERE e.key = k),
+      (SELECT t.deleted_to FROM {schema}.streams t WHERE t.key = k),
       0
     )
   ), stored AS (
-    INSERT INTO events (key, sequence, writer, tags, created_at, data, metadata)
+    INSERT INTO {schema}.events (key, sequence, writer, tags, created_at, data, metadata)
     SELECT i.k, i.s, writer_id, i.t, i.c, i.d, i.m
     FROM json_to_recordset(event_list)
       AS i (k text COLLATE "C", s bigint, t text[], c double precision, d text, m text)
@@ -52,7 +52,7 @@ BEGIN
     ON CONFLICT (key, sequence) DO NOTHING
     RETURNING key, sequence
   ), begun AS (
-    INSERT INTO streams (key) SELECT key FROM stored WHERE sequence = 1 ORDER BY key ON CONFLICT DO NOTHING
+    INSERT INTO {schema}.streams (key) SELECT key FROM stored WHERE sequence = 1 ORDER BY key ON CONFLICT DO NOTHING
   )
   SELECT r.k::text, CASE
     WHEN (r.k IN (SELECT key FROM stored)) IS NOT TRUE THEN false
@@ -60,4 +60,4 @@ BEGIN
     ELSE true
   END FROM runs r
   WHERE ((r.k, r.n) IN (SELECT key, count(*) FROM stored GROUP BY key)) IS NOT TRUE;
-END $$;
+END $append$;
