@@ -7,7 +7,6 @@ import { readConfig } from './settings.ts';
 import { formatCount, renderTable, type Terminal } from './terminal.ts';
 
 export interface NodesOptions {
-  readonly pipelines?: boolean;
   readonly json?: boolean;
 }
 
@@ -21,7 +20,7 @@ export async function printNodes(globals: GlobalOptions, options: NodesOptions, 
       return;
     }
     terminal.out(nodeTable(nodes));
-    if (options.pipelines === true) terminal.out(`\n${leaseTable(leases)}`);
+    if (leases.length > 0) terminal.out(`\n${leaseTable(leases)}`);
   } finally {
     await journal.close();
   }

@@ -84,8 +84,7 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
     );
   program
     .command('nodes')
-    .description('the processes that share the pipelines of a PostgreSQL journal, and who owns how many')
-    .option('--pipelines', 'each pipeline with its owner, epoch and lease as well')
+    .description('the processes that share the pipelines of a PostgreSQL journal, and who owns which')
     .option('--json', 'one JSON object a line, with the ids of the pipelines')
     .action(async (options: NodesOptions) => printNodes(globals(), options, terminal));
   addJournalCommands(program, globals, terminal, finish);

@@ -65,7 +65,7 @@ test('two runs of one file share its pipelines, one goes on with all, and the ou
   );
   expect(shared.flatMap(({ pipelines }) => pipelines).sort()).toEqual([...PIPELINES].sort());
 
-  const table = await runCommand(['nodes', '--pipelines'], { cwd, env: envOf('looker') });
+  const table = await runCommand(['nodes'], { cwd, env: envOf('looker') });
   expect(table.out).toMatch(/^node +state +pipelines/m);
   expect(table.out).toMatch(/^a +up +2 /m);
   expect(table.out).toMatch(/^pipeline +owner +epoch +lease/m);

@@ -22,7 +22,7 @@ const ELSEWHERE: Readonly<Record<string, readonly [file: string, words: readonly
 const SCRAPE = 'curl -s http://localhost:9095/metrics';
 const DOCTOR = 'npx dataflow doctor';
 /** Run here, while a process shares its pipelines. */
-const NODES = 'npx dataflow nodes --pipelines';
+const NODES = 'npx dataflow nodes';
 
 const readme = readReadme();
 const commands = codeBlocks(readme, 'sh').flatMap(({ code }) => code.trim().split('\n'));
