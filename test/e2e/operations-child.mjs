@@ -1,6 +1,6 @@
 /**
  * One process of a fleet in which everything goes wrong that an alert knows: `operations-child.mjs <role>`. Prints the
- * address of its metrics, and ends with its standard input.
+ * address of its metrics, and ends with its standard input. DATABASE_URL is for the one that shares its pipelines.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { getHeapStatistics } from 'node:v8';
@@ -108,6 +108,10 @@ const ROLES = {
     },
   },
   gone: { pipelines: [{ id: 'busy', source: source(), sink: taking }] },
+  sharing: {
+    options: { journal: { kind: 'postgres', url: process.env.DATABASE_URL }, cluster: { enabled: true } },
+    pipelines: [{ id: 'busy', source: source(), sink: taking }],
+  },
 };
 
 /** One batch in fifty fails once. */

@@ -13,6 +13,7 @@ import { type RunningAlertmanager, runAlertmanager } from '../support/alertmanag
 import { panelQueries, withValues } from '../support/dashboards.ts';
 import { fasterRules } from '../support/faster-rules.ts';
 import { folderWith } from '../support/folder.ts';
+import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 import { missing, type QueryResult, type RunningPrometheus, runPrometheus } from '../support/prometheus-server.ts';
 
 const CONFIG = new URL('../../config/prometheus/', import.meta.url);
@@ -21,7 +22,7 @@ const CHILD = new URL('operations-child.mjs', import.meta.url).pathname;
 /** Twenty minutes pass in one. */
 const FACTOR = 20;
 
-const ROLES = ['healthy', 'faulty', 'saturated', 'overflowing', 'fat', 'gone'] as const;
+const ROLES = ['healthy', 'faulty', 'saturated', 'overflowing', 'fat', 'gone', 'sharing'] as const;
 
 /** Room for the alert on the heap; a process is large where the machine's memory is what the test says it is. */
 const FLAGS: Readonly<Record<string, readonly string[]>> = {
@@ -69,12 +70,14 @@ withPrometheus(`a fleet with every fault${lacking === undefined ? '' : `: skippe
   const children: ChildProcess[] = [];
   const roleOf = new Map<string, string>();
   let alertmanager: RunningAlertmanager;
+  let database: PostgresServer;
   let prometheus: RunningPrometheus;
 
   /** Resolves with the address of its metrics. */
   async function startRole(role: string): Promise<string> {
     const child = spawn(process.execPath, [...(FLAGS[role] ?? []), CHILD, role], {
       stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, DATABASE_URL: database.url() },
     });
     children.push(child);
     const [address] = (await once(createInterface({ input: child.stdout! }), 'line')) as [string];
@@ -83,6 +86,7 @@ withPrometheus(`a fleet with every fault${lacking === undefined ? '' : `: skippe
   }
 
   beforeAll(async () => {
+    database = await startPostgres();
     alertmanager = await runAlertmanager(readFileSync(new URL('alertmanager.yml', CONFIG), 'utf8'));
     const folder = await folderWith();
     const targets = await Promise.all(ROLES.map(startRole));
@@ -91,7 +95,7 @@ withPrometheus(`a fleet with every fault${lacking === undefined ? '' : `: skippe
       rules: ['dataflow-recordings', 'dataflow-alerts'].map((name) => writeRules(folder, name)),
       alertmanager: alertmanager.address,
     });
-    await prometheus.waitFor('sum(up) == 6');
+    await prometheus.waitFor(`sum(up) == ${ROLES.length}`);
     const gone = children[ROLES.indexOf('gone')];
     gone?.kill('SIGKILL');
   });
@@ -105,6 +109,7 @@ withPrometheus(`a fleet with every fault${lacking === undefined ? '' : `: skippe
         return child.exitCode === null && child.signalCode === null ? once(child, 'exit') : undefined;
       }),
     );
+    await database?.stop();
   });
 
   const named = ({ alertname = '', instance = '', pipeline_id }: Readonly<Record<string, string>>): string =>
