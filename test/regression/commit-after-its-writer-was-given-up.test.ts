@@ -34,8 +34,8 @@ beforeEach(async () => {
   // What was there when it opened is settled.
   expect(await lost.highestSequence('key')).toBe(1);
   stall = await stallCommits(server(), schema);
-  // The twelve bytes of the commit arrive, and no answer leaves.
-  proxy.cutAfter(12, 'to the server', 'end', 'COMMIT');
+  // The commit arrives, with the statement before it, and its answer does not leave.
+  proxy.on('COMMIT', 'cut after it');
   const append = lost.append('key', 1, events(2, 3));
   await expect(append).rejects.toMatchObject({ code: 'DATAFLOW_ERR_JOURNAL_APPEND_FAILED' });
   await stall.met();
