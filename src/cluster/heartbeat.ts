@@ -122,7 +122,7 @@ export class Heartbeat {
 
   async #renew(): Promise<void> {
     const { leases, holdings, identity, timing, lost } = this.#options;
-    const held = [...holdings.entries()].map(([, { lease }]) => lease);
+    const held = holdings.leases();
     for (let at = 0; at < held.length; at += RENEWED_AT_ONCE) {
       const chunk = held.slice(at, at + RENEWED_AT_ONCE);
       const keys = chunk.map(({ key }) => key);
@@ -138,7 +138,7 @@ export class Heartbeat {
     this.#lapse?.cancel();
     this.#lapse = clock.setTimeout(
       () => {
-        const held = [...holdings.entries()].map(([, { lease }]) => lease);
+        const held = holdings.leases();
         if (held.length === 0) return;
         warn(
           `this node gives up its ${held.length} pipelines until it reaches the journal again`,

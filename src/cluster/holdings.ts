@@ -24,6 +24,10 @@ export class Holdings {
     return [...this.#held.keys()];
   }
 
+  leases(): readonly Lease[] {
+    return [...this.#held.values()].map(({ lease }) => lease);
+  }
+
   entries(): Iterable<readonly [string, Holding]> {
     return this.#held;
   }

@@ -14,6 +14,7 @@ import { codeOf } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { PipelineActor } from '../runtime/pipeline-actor.ts';
 import type { PipelineRuntime } from '../runtime/runtime.ts';
+import { Turns } from '../runtime/turns.ts';
 import { leaseLost, movedAway } from './cluster-errors.ts';
 import type { Holdings } from './holdings.ts';
 import type { Lease, Leases } from './leases.ts';
@@ -44,7 +45,7 @@ export interface OwnershipOptions {
 export class Ownership {
   readonly #options: OwnershipOptions;
   readonly #releases: Releases;
-  readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #turns = new Turns();
   readonly #leaving = new Set<string>();
 
   constructor(options: OwnershipOptions) {
@@ -69,7 +70,7 @@ export class Ownership {
     const acquired = leases.acquire(idle, owner, ttlMs).then((all) => new Map(all.map((lease) => [lease.key, lease])));
     let taken = 0;
     const turns = idle.map((key) =>
-      this.#inTurn(key, async () => {
+      this.#turns.take(key, async () => {
         const lease = (await acquired).get(key);
         if (lease === undefined) return;
         taken += 1;
@@ -85,7 +86,7 @@ export class Ownership {
   /** The actor of the key, which is acquired where it is free; undefined where another node has it. */
   claim(key: string): Promise<PipelineActor | undefined> {
     const { leases, owner, ttlMs, runtime, holdings } = this.#options;
-    return this.#inTurn(key, async () => {
+    return this.#turns.take(key, async () => {
       const actor = runtime.get(key);
       if (actor !== undefined) return holdings.get(key) === undefined ? undefined : actor;
       const [lease] = await leases.acquire([key], owner, ttlMs);
@@ -97,7 +98,7 @@ export class Ownership {
   handOver(key: string, timeoutMs = this.#options.handOverTimeoutMs): Promise<void> {
     this.#leaving.add(key);
     const { warn } = this.#options;
-    return this.#inTurn(key, async () => {
+    return this.#turns.take(key, async () => {
       try {
         await this.#letGo(key, timeoutMs, false);
       } catch (error) {
@@ -110,7 +111,7 @@ export class Ownership {
 
   /** The pipeline was removed: its actor ends, and nobody needs to own it. */
   retire(key: string): Promise<void> {
-    return this.#inTurn(key, () => this.#letGo(key, this.#options.handOverTimeoutMs, true));
+    return this.#turns.take(key, () => this.#letGo(key, this.#options.handOverTimeoutMs, true));
   }
 
   /** Leases that another node may hold by now: nothing more is done under them. */
@@ -155,16 +156,5 @@ export class Ownership {
     const inTime = await runtime.stop(key, timeoutMs, movedAway(key));
     if (!holdings.drop(holding.lease)) return;
     await this.#releases.release(key, isRetired ? 'retired' : inTime ? 'in order' : 'abandoned');
-  }
-
-  #inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#turns.get(key) ?? Promise.resolve();
-    const result = before.catch(() => {}).then(work);
-    const settled = result.catch(() => {});
-    this.#turns.set(key, settled);
-    void settled.then(() => {
-      if (this.#turns.get(key) === settled) this.#turns.delete(key);
-    });
-    return result;
   }
 }

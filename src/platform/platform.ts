@@ -17,8 +17,10 @@ import { parsePipelineSpec, withoutConsequences } from '../domain/validate.ts';
 import { DataflowError, describeProblem, type Problem } from '../errors.ts';
 import type { EventsOptions, RecordedEvent } from '../runtime/event-tail.ts';
 import type { Journal } from '../runtime/journal.ts';
+import type { PipelineActor } from '../runtime/pipeline-actor.ts';
 import { readState } from '../runtime/read-state.ts';
 import type { PipelineRuntime } from '../runtime/runtime.ts';
+import { Turns } from '../runtime/turns.ts';
 import type { Attachments } from './attachments.ts';
 import { type CodeParts, type PipelineSpec, separateCode } from './code-parts.ts';
 import type { EventTails } from './event-tails.ts';
@@ -56,7 +58,8 @@ export class Platform {
   readonly config: Config;
   readonly metrics: PlatformMetrics;
   readonly #parts: PlatformParts;
-  readonly #spawning = new Map<string, Promise<unknown>>();
+  /** One change of a pipeline's definition at a time. */
+  readonly #changes = new Turns();
   #shutdown: Promise<void> | undefined;
 
   constructor(parts: PlatformParts) {
@@ -96,7 +99,7 @@ export class Platform {
    */
   async spawnPipeline(spec: PipelineSpec): Promise<Pipeline> {
     const specified = this.#specify(spec);
-    return this.#inOrder(specified.shown.id, () => this.#spawn(specified));
+    return this.#changes.take(specified.shown.id, () => this.#spawn(specified));
   }
 
   /**
@@ -146,11 +149,9 @@ export class Platform {
   /** Stops the pipeline, ends its series; its events stay in the journal, its id may be used again. */
   async removePipeline(id: string): Promise<void> {
     this.#assertOpen();
-    await this.#inOrder(id, async () => {
+    await this.#changes.take(id, async () => {
       const { seats, attachments } = this.#parts;
-      const seat = seats.find(id);
-      const actor = seat?.actor();
-      if (actor === undefined) throw (await seat?.elsewhere?.refusal()) ?? unknownPipeline(id);
+      const actor = await this.#actorOf(id);
       await actor.send({ type: 'RemovePipeline' });
       await seats.retire(id);
       attachments.detach(id);
@@ -217,14 +218,11 @@ export class Platform {
 
   async #updateConfig(id: string, spec: PipelineSpec): Promise<PipelineState> {
     const { shown, full, code } = this.#specify({ ...spec, id });
-    const { seats } = this.#parts;
-    const seat = seats.find(id);
-    const actor = seat?.actor();
-    if (actor === undefined) throw (await seat?.elsewhere?.refusal()) ?? unknownPipeline(id);
+    const actor = await this.#actorOf(id);
     const { name, description, config } = shown;
     const { state } = await actor.send({ type: 'UpdateConfig', name, description, config });
     this.#parts.attachments.attach(id, { config: full.config, code });
-    seats.welcome(id);
+    this.#parts.seats.welcome(id);
     return state;
   }
 
@@ -247,20 +245,16 @@ export class Platform {
   #handle(seat: Seat): Pipeline {
     return new Pipeline(seat, {
       assertOpen: () => this.#assertOpen(),
-      updateConfig: (id, spec) => this.#inOrder(id, () => this.#updateConfig(id, spec)),
+      updateConfig: (id, spec) => this.#changes.take(id, () => this.#updateConfig(id, spec)),
     });
   }
 
-  /** One change of a pipeline's definition at a time. */
-  #inOrder<T>(id: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#spawning.get(id) ?? Promise.resolve();
-    const result = before.catch(() => {}).then(work);
-    const settled = result.catch(() => {});
-    this.#spawning.set(id, settled);
-    void settled.then(() => {
-      if (this.#spawning.get(id) === settled) this.#spawning.delete(id);
-    });
-    return result;
+  /** The actor here. @throws DATAFLOW_ERR_PIPELINE_ELSEWHERE, DATAFLOW_ERR_PIPELINE_UNKNOWN */
+  async #actorOf(id: string): Promise<PipelineActor> {
+    const seat = this.#parts.seats.find(id);
+    const actor = seat?.actor();
+    if (actor === undefined) throw (await seat?.elsewhere?.refusal()) ?? unknownPipeline(id);
+    return actor;
   }
 
   #assertOpen(): void {

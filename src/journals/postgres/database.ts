@@ -100,10 +100,15 @@ export class Database {
     return this.#runOn(this.#coordinating, work);
   }
 
-  #runOn<T>(pool: Pool, work: (transaction: Transaction) => Promise<T>, retryForMs?: number): Promise<T> {
+  #runOn<T>(
+    pool: Pool,
+    work: (transaction: Transaction) => Promise<T>,
+    retryForMs?: number,
+    isOneTrip = false,
+  ): Promise<T> {
     return this.retrying(() => {
       if (this.#closed) throw closedError();
-      return this.#transaction(pool, work);
+      return this.#transaction(pool, work, isOneTrip);
     }, retryForMs);
   }
 
@@ -112,10 +117,7 @@ export class Database {
    * goes with them.
    */
   read<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
-    return this.retrying(() => {
-      if (this.#closed) throw closedError();
-      return this.#transaction(this.#reading, work, true);
-    });
+    return this.#runOn(this.#reading, work, undefined, true);
   }
 
   /** Tries again, with growing pauses, what failed for a reason that passes. */
