@@ -196,7 +196,23 @@ export const APPEND_CASES: readonly ContractCase[] = [
   {
     name: 'keeps keys and text of any language apart and unchanged',
     async run(journal) {
-      const keys = ['orders', 'Orders', 'größe', 'gro\u0308ße', '注文', '🚀', ' orders', 'o\'r"d;--%_', 'a/b:c@d'];
+      const keys = [
+        'orders',
+        'Orders',
+        'größe',
+        'gro\u0308ße',
+        '注文',
+        '🚀',
+        ' orders',
+        'o\'r"d;--%_',
+        'a/b:c@d',
+        'NULL',
+        '{a,"b"}',
+        'a\\"b\\n',
+        'line\nline\ttab\u0001\u007f',
+        '\\',
+        ',',
+      ];
       for (const key of keys) {
         await journal.append(key, 0, [{ data: { key, lone: '\ud800', nul: 'a\0b' }, tags: [key], timestamp: 1 }]);
       }

@@ -1,33 +1,22 @@
 /**
- * Owns: the call of the function that appends (migrations/0002.sql), and what to make of appends that it did not store. A
+ * Owns: the call of the function that appends (migrations/0003.sql), and what to make of appends that it did not store. A
  * function, since the server then plans its statement once for each connection and not once for each commit.
  *
  * A1 It stores the runs (one append each, one a key) that continue their stream and whose lease, where there is one,
  *    still has its epoch. The lease's row stays locked until the commit: nobody takes over between check and commit.
- * A2 A run is stored whole or not at all: one that lost a race for part of its sequence numbers is rolled back, and
- *    the others are stored without it. Since that is rare, the statement is first sent together with its COMMIT, and fails
- *    by itself where a run would be stored in part; only then it is asked which one.
+ * A2 A run is stored whole or not at all. Where another writer stores one of its sequence numbers between check and
+ *    insert, the whole statement fails and is sent again; it then sees what the other stored, and refuses that run alone.
  * A3 PRIMARY KEY (key, sequence) has the last word, whatever anybody believed about leases.
  * A4 Events are equal when their texts are: a retry after an unknown outcome succeeds, another event never does.
  */
 import { conflictError } from '../journal-input.ts';
 import type { Database, Row } from './database.ts';
-import { type PendingAppend, rowOf } from './pending-append.ts';
-import { fencedError, stateOf } from './postgres-errors.ts';
+import { arrayText, type PendingAppend } from './pending-append.ts';
+import { fencedError, isUniqueViolation } from './postgres-errors.ts';
 import { quoted } from './schema.ts';
 
-/** How the statement that is sent with its COMMIT says that a run would be stored in part. */
-const DIVISION_BY_ZERO = '22012';
-
-/** Aborts the transaction of a batch in which a run was stored in part. */
-class StoredInPart extends Error {
-  readonly keys: ReadonlySet<string>;
-
-  constructor(keys: ReadonlySet<string>) {
-    super('A run was stored in part');
-    this.keys = keys;
-  }
-}
+/** Each lost race lets another writer's commit pass: more than a few in a row are something else. */
+const MAX_LOST_RACES = 20;
 
 /** `rest`: the events that are not stored yet, where the first ones already are. */
 export type Resolution = { readonly rest?: { readonly after: number; readonly skip: number } };
@@ -36,7 +25,6 @@ export class AppendStatement {
   readonly #database: Database;
   readonly #writer: string;
   readonly #append: string;
-  readonly #appendOrFail: string;
   readonly #lease: string;
   readonly #end: string;
   readonly #stored: string;
@@ -45,9 +33,7 @@ export class AppendStatement {
     this.#database = database;
     this.#writer = writer;
     const s = quoted(schema);
-    const columns = 'refused_key AS key, is_in_part';
-    this.#append = `SELECT ${columns} FROM ${s}.append_events($1, $2, $3, false)`;
-    this.#appendOrFail = `SELECT ${columns} FROM ${s}.append_events($1, $2, $3, true)`;
+    this.#append = `SELECT refused_key AS key FROM ${s}.append_events($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`;
     this.#lease = `
       SELECT owner, epoch, expires_at > clock_timestamp() AS is_active FROM ${s}.leases
       WHERE key = $1 AND owner IS NOT NULL`;
@@ -62,44 +48,34 @@ export class AppendStatement {
 
   /** Stores what can be stored, durably; returns the appends that were not. */
   async store(batch: readonly PendingAppend[]): Promise<PendingAppend[]> {
-    let refused: ReadonlySet<string> = new Set();
-    for (;;) {
-      const runs = batch.filter(({ key }) => !refused.has(key));
-      if (runs.length === 0) return [...batch];
+    const values = this.#valuesOf(batch);
+    for (let lostRaces = 0; ; lostRaces++) {
       try {
-        const others = await this.#insertAll(runs);
-        return batch.filter(({ key }) => refused.has(key) || others.has(key));
+        const rows = await this.#database.writeAtOnce(({ query }) => query(this.#append, values));
+        const refused = new Set(rows.map(({ key }) => key));
+        return batch.filter(({ key }) => refused.has(key));
       } catch (error) {
-        if (!(error instanceof StoredInPart)) throw error;
-        refused = new Set([...refused, ...error.keys]);
+        if (!isUniqueViolation(error, 'events_pkey') || lostRaces === MAX_LOST_RACES) throw error;
       }
     }
   }
 
-  async #insertAll(runs: readonly PendingAppend[]): Promise<ReadonlySet<string>> {
-    const values = this.#valuesOf(runs);
-    try {
-      return keysOf(await this.#database.writeAtOnce(({ query }) => query(this.#appendOrFail, values)));
-    } catch (error) {
-      if (stateOf(error) !== DIVISION_BY_ZERO) throw error;
-    }
-    return this.#database.write(async ({ query }) => {
-      const found = await query(this.#append, values);
-      const inPart = found.filter(({ is_in_part }) => is_in_part === 't');
-      if (inPart.length > 0) throw new StoredInPart(keysOf(inPart));
-      return keysOf(found);
-    });
-  }
-
-  #valuesOf(runs: readonly PendingAppend[]): readonly unknown[] {
-    const heads: string[] = [];
-    const rows: string[] = [];
-    for (const { key, after, epoch, events } of runs) {
-      const keyText = JSON.stringify(key);
-      heads.push(`{"k":${keyText},"a":${after},"e":${epoch ?? 'null'},"n":${events.length}}`);
-      for (const [index, event] of events.entries()) rows.push(rowOf(keyText, after + 1 + index, event));
-    }
-    return [`[${heads.join(',')}]`, `[${rows.join(',')}]`, this.#writer];
+  #valuesOf(batch: readonly PendingAppend[]): readonly string[] {
+    const rows = batch.flatMap(({ key, after, events }) =>
+      events.map((event, index) => ({ key, sequence: after + 1 + index, event })),
+    );
+    return [
+      arrayText(batch.map(({ key }) => key)),
+      arrayText(batch.map(({ after }) => after)),
+      arrayText(batch.map(({ epoch }) => epoch)),
+      arrayText(rows.map(({ key }) => key)),
+      arrayText(rows.map(({ sequence }) => sequence)),
+      arrayText(rows.map(({ event }) => event.tags)),
+      arrayText(rows.map(({ event }) => event.timestamp)),
+      arrayText(rows.map(({ event }) => event.data)),
+      arrayText(rows.map(({ event }) => event.metadata)),
+      this.#writer,
+    ];
   }
 
   /**
@@ -127,10 +103,6 @@ export class AppendStatement {
   }
 }
 
-function keysOf(rows: readonly Row[]): ReadonlySet<string> {
-  return new Set(rows.map(({ key }) => key ?? ''));
-}
-
 /** The first of `count` sequence numbers under which something else is stored than the append holds. */
 function firstDifference({ after, events }: PendingAppend, stored: readonly Row[], count: number): number | undefined {
   for (let index = 0; index < count; index++) {
@@ -143,7 +115,7 @@ function firstDifference({ after, events }: PendingAppend, stored: readonly Row[
       row.data === event.data &&
       row.metadata === event.metadata &&
       Number(row.created_at) === event.timestamp &&
-      JSON.stringify(JSON.parse(row.tags ?? 'null')) === event.tags;
+      arrayText(JSON.parse(row.tags ?? '[]')) === event.tags;
     if (!isEqual) return after + 1 + index;
   }
   return undefined;

@@ -2,7 +2,7 @@
  * Owns: the connections. One writes; a bounded pool reads, and does whatever else does not append; leases have two of
  * their own, since a renewal must not wait for readers, nor for an acquisition that waits for a lock.
  *
- * D1 Every statement runs inside a transaction whose limits are set by SET LOCAL; no session keeps a state, so a
+ * D1 Every statement runs inside a transaction whose limits are set for it alone; no session keeps a state, so a
  *    pooler in transaction mode may give each transaction another server connection.
  * D2 A transaction is never left open: the server ends one that idles, be its client frozen or its connection cut.
  * D3 A connection on which anything but a refusal by the server happened is thrown away.
@@ -62,14 +62,14 @@ export class Database {
     // A connection that fails while nobody uses it is replaced by the next call.
     for (const pool of this.#pools) pool.on('error', () => {});
     const idleMs = Math.min(statementTimeoutMs, MAX_IDLE_MS);
-    this.#begin = [
-      'BEGIN',
-      `SET LOCAL statement_timeout = ${statementTimeoutMs}`,
-      `SET LOCAL lock_timeout = ${statementTimeoutMs}`,
-      `SET LOCAL idle_in_transaction_session_timeout = ${idleMs}`,
+    const settingsOfTransaction = [
+      `set_config('statement_timeout', '${statementTimeoutMs}', true)`,
+      `set_config('lock_timeout', '${statementTimeoutMs}', true)`,
+      `set_config('idle_in_transaction_session_timeout', '${idleMs}', true)`,
       // An acknowledged event is durable whatever the database's default is.
-      "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'",
-    ].join('; ');
+      "set_config('synchronous_commit', coalesce(nullif(current_setting('synchronous_commit'), 'off'), 'on'), true)",
+    ];
+    this.#begin = `BEGIN; SELECT ${settingsOfTransaction.join(', ')}`;
   }
 
   get #pools(): readonly Pool[] {

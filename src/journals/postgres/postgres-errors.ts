@@ -51,6 +51,10 @@ export function isTransient(error: unknown): boolean {
   return TRANSIENT_TEXT.test(messageOf(error));
 }
 
+export function isUniqueViolation(error: unknown, constraint: string): boolean {
+  return stateOf(error) === '23505' && (error as { readonly constraint?: string }).constraint === constraint;
+}
+
 /** A cause to show: the driver's own errors may carry the connection, its parameters and the rows. */
 export function shownCause(error: unknown): Error {
   const cause = new Error(redactText(messageOf(error) || (codeOf(error) ?? 'no message')));
