@@ -79,7 +79,7 @@ export const SETTINGS: readonly Setting[] = [
     'journal.maxReadConnections',
     integer(1, 1_000),
     4,
-    'Connections of the PostgreSQL journal for reading; one more is for writing.',
+    'Connections of the PostgreSQL journal for reading; two more are for writing.',
   ),
   setting(
     'journal.statementTimeout',

@@ -154,7 +154,7 @@ test('nothing is left in a session that a pooler in transaction mode could not c
     const all = texts.join('\n');
     expect(all).toMatch(/pg_advisory_xact_lock/);
     expect(all).not.toMatch(
-      /\bLISTEN\b|\bPREPARE\b|\bTEMP(?:ORARY)?\b|WITH HOLD|pg_advisory_lock|\bSET (?!LOCAL\b|owner|expires_at|deleted_to|created_at|projected_to)/i,
+      /\bLISTEN\b|\bPREPARE\b|\bTEMP(?:ORARY)?\b|WITH HOLD|pg_advisory_lock|\bSET (?!LOCAL\b|owner|expires_at|deleted_to|created_at|projected_to|plan_cache_mode)/i,
     );
     // No statement stands outside of a transaction, where its limits would not hold.
     let isOpen = false;

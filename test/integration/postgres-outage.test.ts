@@ -119,12 +119,12 @@ test('no more connections are opened than were allowed', async () => {
         server.query(
           `SELECT wait_event_type FROM pg_stat_activity WHERE application_name = 'dataflow-platform' AND query LIKE '%${schema}"%'`,
         ),
-      (rows) => rows.filter(({ wait_event_type }) => wait_event_type === 'Lock').length >= 3,
+      (rows) => rows.filter(({ wait_event_type }) => wait_event_type === 'Lock').length >= 4,
     );
-    expect(waiting).toHaveLength(3);
+    expect(waiting).toHaveLength(4);
     await rival.query('COMMIT');
     expect(await uses).toHaveLength(80);
-    expect(proxy.sent).toHaveLength(3);
+    expect(proxy.sent).toHaveLength(4);
   } finally {
     await rival.end();
   }

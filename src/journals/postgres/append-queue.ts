@@ -1,7 +1,8 @@
 /**
  * Owns: the appends on their way to the server, and which of them share a commit.
  *
- * Q1 One batch is in flight at a time; whatever arrives meanwhile is the next one. No timer ever waits for more.
+ * Q1 Two batches are in flight at most: while the server stores one, this process makes the other. What arrives meanwhile
+ *    is the next one; no timer ever waits for more.
  * Q2 Appends to one key are stored in the order they were made, one a batch.
  * Q3 What is queued is bounded: an append beyond the bound is refused at once and may be tried again.
  * Q4 Every append settles by its own fate: one that is refused, or that the server cannot hold, takes no other along.
@@ -10,13 +11,16 @@
  */
 import { DataflowError } from '../../errors.ts';
 import type { AppendStatement } from './append-statement.ts';
-import type { Database } from './database.ts';
+import { APPENDING, type Database } from './database.ts';
 import type { PendingAppend } from './pending-append.ts';
 import { isTransient, journalError, stateOf } from './postgres-errors.ts';
 
 const BATCH_EVENTS = 5000;
 /** UTF-16 units of text in one batch; one larger append is a batch of its own. */
 const BATCH_SIZE = 8 * 1024 * 1024;
+
+/** Fewer appends than this are one batch. */
+const WORTH_SPLITTING = 16;
 
 /** Told before the appends settle. */
 interface Listener {
@@ -36,7 +40,8 @@ export class AppendQueue {
   readonly #behind = new Map<string, PendingAppend[]>();
   #queuedSize = 0;
   #count = 0;
-  #isRunning = false;
+  #isStarting = false;
+  readonly #inFlight = new Set<readonly PendingAppend[]>();
   #onIdle: (() => void)[] = [];
 
   constructor(statement: AppendStatement, database: Database, maxQueuedSize: number, listener: Listener) {
@@ -81,24 +86,41 @@ export class AppendQueue {
   }
 
   #start(): void {
-    if (this.#isRunning) return;
-    this.#isRunning = true;
-    setImmediate(() => void this.#drain());
+    if (this.#isStarting || this.#ready.length === 0 || this.#inFlight.size === APPENDING) return;
+    this.#isStarting = true;
+    setImmediate(() => {
+      this.#isStarting = false;
+      for (let batch = this.#nextBatch(); batch !== undefined; batch = this.#nextBatch()) void this.#fly(batch);
+    });
   }
 
-  async #drain(): Promise<void> {
-    while (this.#ready.length > 0) await this.#send(this.#takeBatch());
-    this.#isRunning = false;
+  async #fly(batch: readonly PendingAppend[]): Promise<void> {
+    this.#inFlight.add(batch);
+    await this.#send(batch);
+    this.#inFlight.delete(batch);
+    this.#start();
   }
 
-  #takeBatch(): PendingAppend[] {
+  /**
+   * A batch as large as what else there is, so that both are: a commit costs the same for one append as for a hundred, and
+   * whoever waits for a small one waits for the large one beside it as well.
+   */
+  #nextBatch(): PendingAppend[] | undefined {
+    const waiting = this.#ready.length;
+    if (waiting === 0 || this.#inFlight.size === APPENDING) return undefined;
+    const [other] = this.#inFlight;
+    if (other === undefined) return this.#takeBatch(waiting < WORTH_SPLITTING ? waiting : Math.ceil(waiting / 2));
+    return waiting * 2 < other.length ? undefined : this.#takeBatch(waiting);
+  }
+
+  #takeBatch(most: number): PendingAppend[] {
     let events = 0;
     let size = 0;
     let count = 0;
     for (const append of this.#ready) {
       events += append.events.length;
       size += append.size;
-      if (count > 0 && (events > BATCH_EVENTS || size > BATCH_SIZE)) break;
+      if (count === most || (count > 0 && (events > BATCH_EVENTS || size > BATCH_SIZE))) break;
       count++;
     }
     return this.#ready.splice(0, count);

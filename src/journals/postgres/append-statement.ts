@@ -51,7 +51,7 @@ export class AppendStatement {
     const values = this.#valuesOf(batch);
     for (let lostRaces = 0; ; lostRaces++) {
       try {
-        const rows = await this.#database.writeAtOnce(({ query }) => query(this.#append, values));
+        const rows = await this.#database.append(({ query }) => query(this.#append, values));
         const refused = new Set(rows.map(({ key }) => key));
         return batch.filter(({ key }) => refused.has(key));
       } catch (error) {

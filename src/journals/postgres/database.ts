@@ -1,5 +1,5 @@
 /**
- * Owns: the connections. One writes; a bounded pool reads, and does whatever else does not append; leases have two of
+ * Owns: the connections. Two append; a bounded pool reads, and does whatever else does not append; leases have two of
  * their own, since a renewal must not wait for readers, nor for an acquisition that waits for a lock.
  *
  * D1 Every statement runs inside a transaction whose limits are set for it alone; no session keeps a state, so a
@@ -21,6 +21,8 @@ const MAX_IDLE_MS = 5000;
 /** Beyond the server's own limit, for a server that no longer answers. */
 const ANSWER_MARGIN_MS = 5000;
 
+/** While the server stores what came on one, this process makes the batch for the other. */
+export const APPENDING = 2;
 /** One may wait for a lock while the other renews. */
 const COORDINATING = 2;
 
@@ -36,7 +38,7 @@ export interface Transaction {
 
 export class Database {
   readonly #settings: Settings;
-  readonly #writing: Pool;
+  readonly #appending: Pool;
   readonly #reading: Pool;
   readonly #coordinating: Pool;
   readonly #waiting = new Set<() => void>();
@@ -56,7 +58,7 @@ export class Database {
       pipeline: true,
       types: AS_TEXT,
     };
-    this.#writing = new driver.Pool({ ...config, max: 1 });
+    this.#appending = new driver.Pool({ ...config, max: APPENDING });
     this.#reading = new driver.Pool({ ...config, max: settings.maxReadConnections });
     this.#coordinating = new driver.Pool({ ...config, max: COORDINATING });
     // A connection that fails while nobody uses it is replaced by the next call.
@@ -73,21 +75,19 @@ export class Database {
   }
 
   get #pools(): readonly Pool[] {
-    return [this.#writing, this.#reading, this.#coordinating];
+    return [this.#appending, this.#reading, this.#coordinating];
   }
 
   get isClosed(): boolean {
     return this.#closed;
   }
 
-  /** On the connection that appends; the caller sends one at a time. Tries once. */
-  write<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
-    return this.#transaction(this.#writing, work);
-  }
-
-  /** The same in one trip to the server and back: `work` sends every statement before it waits for any. */
-  writeAtOnce<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
-    return this.#transaction(this.#writing, work, true);
+  /**
+   * On one of the connections that append, in one trip to the server and back: `work` sends every statement before it
+   * waits for any, and the COMMIT goes with them. Tries once.
+   */
+  append<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    return this.#transaction(this.#appending, work, true);
   }
 
   /** On one of the others, tried again until `retryForMs` have passed; `work` must bear being run more than once. */
@@ -112,10 +112,7 @@ export class Database {
     }, retryForMs);
   }
 
-  /**
-   * As `run`, in one trip to the server and back: `work` sends every statement before it waits for any, and the COMMIT
-   * goes with them.
-   */
+  /** As `run`, in one trip like `append`. */
   read<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
     return this.#runOn(this.#reading, work, undefined, true);
   }

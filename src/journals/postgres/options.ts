@@ -7,7 +7,7 @@ export interface PostgresJournalOptions {
   readonly url: string;
   /** The schema that holds the tables; made if it is missing. Default: `dataflow`. */
   readonly schema?: string;
-  /** Connections for reading, beside the one for writing; default 4, at least 1. */
+  /** Connections for reading, beside the two for writing; default 4, at least 1. */
   readonly maxReadConnections?: number;
   /** How long the server may work on one statement, and wait for a lock, in ms; default 30,000, at least 100. */
   readonly statementTimeoutMs?: number;

@@ -9,7 +9,10 @@ CREATE FUNCTION append_events(
   event_keys text[], sequences bigint[], tag_lists text[], times double precision[], texts text[], metadata_texts text[],
   writer_id uuid
 ) RETURNS TABLE (refused_key text)
-LANGUAGE plpgsql AS $append$
+LANGUAGE plpgsql
+-- The lengths of the arrays would tempt the server to plan each batch anew, which takes as long as storing twenty events.
+SET plan_cache_mode = force_generic_plan
+AS $append$
 #variable_conflict use_column
 BEGIN
   -- Nothing here may be planned as a loop over a loop, since the planner takes a batch for a few rows: what is kept
@@ -28,7 +31,7 @@ BEGIN
       SELECT FROM {schema}.leases l WHERE l.key = r.k AND l.owner IS NOT NULL AND l.expires_at > clock_timestamp()
     )
   ), fitting AS MATERIALIZED (
-    SELECT k, a FROM allowed WHERE a = greatest(
+    SELECT k, a FROM allowed WHERE a = coalesce(
       (SELECT max(e.sequence) FROM {schema}.events e WHERE e.key = k AND e.sequence >= a),
       (SELECT t.deleted_to FROM {schema}.streams t WHERE t.key = k),
       0
