@@ -1,19 +1,82 @@
 export const PAGE_SHIFT = 7;
 export const PAGE_MASK = (1 << PAGE_SHIFT) - 1;
 
+/** Numbers a row of a block that columns of one number share: as many as a line of the cache holds. */
+const SHARED = 8;
+
+/** Pages of 128 rows; a page whose cells are all absent is given back. */
+class Block {
+  readonly stride: number;
+  readonly pages: (Float64Array | undefined)[] = [];
+  /** By page: how many cells are present, of all columns. */
+  readonly #present: number[] = [];
+  /** One page is kept: a single pipeline that comes and goes must not allocate a page each time. */
+  #spare: Float64Array | undefined;
+
+  constructor(stride: number) {
+    this.stride = stride;
+  }
+
+  isUnused(index: number): boolean {
+    return this.#present[index] === 0;
+  }
+
+  add(index: number): Float64Array {
+    const page = this.pages[index] ?? this.#addPage(index);
+    this.#present[index] = this.#present[index]! + 1;
+    return page;
+  }
+
+  /** Returns how many are left on the page. */
+  subtract(index: number, count: number): number {
+    const left = this.#present[index]! - count;
+    this.#present[index] = left;
+    return left;
+  }
+
+  drop(index: number, isSpare: boolean): void {
+    if (isSpare) this.#spare = this.pages[index];
+    this.pages[index] = undefined;
+    while (this.pages.length > 0 && this.pages.at(-1) === undefined) this.pages.pop();
+    this.#present.length = this.pages.length;
+  }
+
+  #addPage(index: number): Float64Array {
+    const page = this.#spare ?? new Float64Array(this.stride << PAGE_SHIFT).fill(Number.NaN);
+    this.#spare = undefined;
+    while (this.pages.length < index) {
+      this.pages.push(undefined);
+      this.#present.push(0);
+    }
+    this.pages[index] = page;
+    this.#present[index] = 0;
+    return page;
+  }
+}
+
 /**
  * Cells of `width` numbers a row in pages of 128 rows, so that a row costs its numbers and little else, and pages
  * whose rows have all gone are given back. A row is absent while its first cell is NaN.
  */
 export class Column {
   readonly width: number;
-  readonly pages: (Float64Array | undefined)[] = [];
-  readonly #present: number[] = [];
-  /** One page is kept: a single pipeline that comes and goes must not allocate a page each time. */
-  #spare: Float64Array | undefined;
+  readonly pages: readonly (Float64Array | undefined)[];
+  /** Numbers from a row's first cell to that of the next one, and from the begin of a page to the first row's. */
+  readonly stride: number;
+  readonly base: number;
+  readonly #block: Block;
 
-  constructor(width: number) {
+  constructor(width: number, block = new Block(width), base = 0) {
     this.width = width;
+    this.#block = block;
+    this.pages = block.pages;
+    this.stride = block.stride;
+    this.base = base;
+  }
+
+  /** Whether both have the same pages. */
+  isBeside(other: Column): boolean {
+    return this.#block === other.#block;
   }
 
   page(row: number): Float64Array | undefined {
@@ -21,7 +84,7 @@ export class Column {
   }
 
   offset(row: number): number {
-    return (row & PAGE_MASK) * this.width;
+    return (row & PAGE_MASK) * this.stride + this.base;
   }
 
   has(row: number): boolean {
@@ -31,13 +94,11 @@ export class Column {
 
   /** Makes the row present with zeros, or leaves it as it is, and returns its page. */
   open(row: number): Float64Array {
-    const index = row >>> PAGE_SHIFT;
-    const page = this.pages[index] ?? this.#addPage(index);
     const at = this.offset(row);
-    if (Number.isNaN(page[at])) {
-      page.fill(0, at, at + this.width);
-      this.#present[index] = (this.#present[index] ?? 0) + 1;
-    }
+    const known = this.page(row);
+    if (known !== undefined && !Number.isNaN(known[at])) return known;
+    const page = this.#block.add(row >>> PAGE_SHIFT);
+    page.fill(0, at, at + this.width);
     return page;
   }
 
@@ -45,14 +106,8 @@ export class Column {
   clear(row: number): boolean {
     if (!this.has(row)) return false;
     const index = row >>> PAGE_SHIFT;
-    const page = this.pages[index]!;
-    page[this.offset(row)] = Number.NaN;
-    const left = this.#present[index]! - 1;
-    this.#present[index] = left;
-    if (left === 0) {
-      this.#spare = page;
-      this.#dropPage(index);
-    }
+    this.pages[index]![this.offset(row)] = Number.NaN;
+    if (this.#block.subtract(index, 1) === 0) this.#block.drop(index, true);
     return true;
   }
 
@@ -61,33 +116,37 @@ export class Column {
     for (let index = this.pages.length - 1; index >= 0; index--) {
       const page = this.pages[index];
       if (page === undefined) continue;
-      if (this.#present[index] === 0) {
-        this.#dropPage(index);
+      if (this.#block.isUnused(index)) {
+        this.#block.drop(index, false);
         continue;
       }
+      let count = 0;
       for (let slot = 0; slot <= PAGE_MASK; slot++) {
-        if (!Number.isNaN(page[slot * this.width])) visit((index << PAGE_SHIFT) + slot);
+        const at = slot * this.stride + this.base;
+        if (Number.isNaN(page[at])) continue;
+        visit((index << PAGE_SHIFT) + slot);
+        page[at] = Number.NaN;
+        count += 1;
       }
-      page.fill(Number.NaN);
-      this.#present[index] = 0;
+      this.#block.subtract(index, count);
     }
   }
+}
 
-  #dropPage(index: number): void {
-    this.pages[index] = undefined;
-    while (this.pages.length > 0 && this.pages.at(-1) === undefined) this.pages.pop();
-    this.#present.length = this.pages.length;
-  }
+/**
+ * Gives out columns over the same rows. Those of one number lie side by side: an event records to many instruments of
+ * one series, and finds them in one line of the cache and not in one each.
+ */
+export class Columns {
+  #block = new Block(SHARED);
+  #taken = 0;
 
-  #addPage(index: number): Float64Array {
-    const page = this.#spare ?? new Float64Array(this.width << PAGE_SHIFT).fill(Number.NaN);
-    this.#spare = undefined;
-    while (this.pages.length < index) {
-      this.pages.push(undefined);
-      this.#present.push(0);
+  column(width: number): Column {
+    if (width > 1) return new Column(width);
+    if (this.#taken === SHARED) {
+      this.#block = new Block(SHARED);
+      this.#taken = 0;
     }
-    this.pages[index] = page;
-    this.#present[index] = 0;
-    return page;
+    return new Column(1, this.#block, this.#taken++);
   }
 }

@@ -5,19 +5,23 @@
  * R2 `size` is the number of points.
  */
 import type { Attributes } from '@opentelemetry/api';
-import { Column, PAGE_MASK, PAGE_SHIFT } from './column.ts';
+import { type Column, PAGE_MASK, PAGE_SHIFT } from './column.ts';
 import type { EngineSeries, Schema } from './schema.ts';
 import type { SeriesRegistry } from './series-registry.ts';
 
 export class PointStore {
-  // What `locate` uses comes first, in one line of the cache: between two events there is work that empties it.
+  // What finds a point comes first, in one line of the cache: between two events there is work that empties it.
   readonly registry: SeriesRegistry;
   readonly width: number;
   /** Where the point located last begins in its page. */
   at = 0;
   // Nearly every instrument has one set of keys: its pages are found without looking the column up.
   mainSchema: Schema | undefined;
-  mainPages: (Float64Array | undefined)[] = [];
+  mainPages: readonly (Float64Array | undefined)[] = [];
+  mainStride = 0;
+  mainBase = 0;
+  /** The main schema, where the column lies beside the start times: there the last series' number is in `lastCells`. */
+  nearSchema: Schema | undefined;
   /** By index of schema. */
   readonly columns: (Column | undefined)[] = [];
   /** Set when `locate` gave the point that takes what is beyond the limit; whoever asks clears it before. */
@@ -43,7 +47,7 @@ export class PointStore {
     if (attributes === registry.lastAttributes && registry.lastSchema === this.mainSchema) {
       const page = this.mainPages[registry.lastPage];
       if (page !== undefined) {
-        const at = registry.lastSlot * this.width;
+        const at = registry.lastSlot * this.mainStride + this.mainBase;
         this.at = at;
         const first = page[at]!;
         // NaN, and so no point. Number.isNaN() is a call as long as V8 has not inlined it.
@@ -59,8 +63,10 @@ export class PointStore {
     const { registry } = this;
     const series = registry.known(attributes);
     if (series === undefined) return this.#locateByValue(attributes);
-    const page = this.columns[series.schema.index]?.pages[series.row >>> PAGE_SHIFT];
-    const at = (series.row & PAGE_MASK) * this.width;
+    const column = this.columns[series.schema.index];
+    if (column === undefined) return this.#locateByValue(attributes);
+    const page = column.pages[series.row >>> PAGE_SHIFT];
+    const at = (series.row & PAGE_MASK) * column.stride + column.base;
     this.at = at;
     return page !== undefined && !Number.isNaN(page[at]) ? page : this.#locateByValue(attributes);
   }
@@ -122,12 +128,15 @@ export class PointStore {
     const { index } = series.schema;
     let column = this.columns[index];
     if (column === undefined) {
-      column = new Column(this.width);
+      column = series.schema.columns.column(this.width);
       while (this.columns.length < index) this.columns.push(undefined);
       this.columns[index] = column;
       if (this.mainSchema === undefined) {
         this.mainSchema = series.schema;
         this.mainPages = column.pages;
+        this.mainStride = column.stride;
+        this.mainBase = column.base;
+        if (column.isBeside(series.schema.starts)) this.nearSchema = series.schema;
       }
     }
     const page = column.open(series.row);

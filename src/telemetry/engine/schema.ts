@@ -1,26 +1,27 @@
 import type { Attributes, AttributeValue } from '@opentelemetry/api';
-import { Column } from './column.ts';
+import { type Column, Columns } from './column.ts';
 import type { Series } from './family.ts';
 import { valueText } from './label-guard.ts';
 
 /** An attribute set with its row, by which every instrument finds its numbers for it. */
 export class EngineSeries implements Series {
-  readonly attributes: Attributes;
+  // These two first: a measurement needs no others, and so one line of the cache.
+  /** -1 once the series has gone. */
+  row: number;
   readonly schema: Schema;
+  readonly attributes: Attributes;
   /** Grows with each series made: tells a series from a later one with the same attributes or the same row. */
   readonly ordinal: number;
   cache: string | undefined = undefined;
-  /** -1 once the series has gone. */
-  row: number;
   /** Points that instruments hold for it. */
   points = 0;
   /** The next series of the same bucket. */
   next: EngineSeries | undefined = undefined;
 
   constructor(attributes: Attributes, schema: Schema, row: number, ordinal: number) {
-    this.attributes = attributes;
-    this.schema = schema;
     this.row = row;
+    this.schema = schema;
+    this.attributes = attributes;
     this.ordinal = ordinal;
   }
 }
@@ -36,7 +37,8 @@ export class Schema {
   readonly keys: readonly string[];
   /** By row. */
   readonly rows: (EngineSeries | undefined)[] = [];
-  readonly starts = new Column(1);
+  readonly columns = new Columns();
+  readonly starts: Column = this.columns.column(1);
   /** The key whose value chooses the bucket; undefined: all values together do. */
   readonly #bucketKey: number;
   readonly #buckets = new Map<string, EngineSeries>();

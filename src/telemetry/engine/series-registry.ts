@@ -19,6 +19,7 @@ import {
 import { type EngineSeries, Schema } from './schema.ts';
 
 const MAX_KEY_SETS = 1000;
+const NO_CELLS = new Float64Array();
 const NO_ATTRIBUTES: Attributes = Object.freeze({});
 const OVERFLOW: Attributes = Object.freeze({ 'otel.metric.overflow': true });
 
@@ -43,13 +44,16 @@ export class SeriesRegistry {
   readonly #plans = new Map<string, Plan>();
   readonly #keyOf = new Map<string, string>();
   readonly #schemaOf = new Map<string, Schema>();
-  // One event records to many instruments with one object: the last one, and the place of its row in every column, are
-  // found without a look-up.
+  // One event records to many instruments with one object: the last one, the place of its row in every column, and the
+  // numbers of the columns that lie beside its start time, are found without a look-up.
   lastAttributes: Attributes = {};
   lastSeries: EngineSeries | undefined;
   lastSchema: Schema | undefined;
   lastPage = 0;
   lastSlot = 0;
+  /** NaN where there is no point. */
+  lastCells: Float64Array = NO_CELLS;
+  lastAt = 0;
   #ordinal = 0;
 
   constructor(options: SeriesRegistryOptions) {
@@ -63,15 +67,24 @@ export class SeriesRegistry {
 
   /** The series that this very object stands for, if it is known. */
   known(attributes: Attributes = NO_ATTRIBUTES): EngineSeries | undefined {
-    if (attributes === this.lastAttributes) return this.lastSeries;
-    const series = this.#byIdentity.get(attributes);
-    if (series === undefined || series.row < 0) return undefined;
-    this.lastAttributes = attributes;
+    return attributes === this.lastAttributes || this.turnTo(attributes) ? this.lastSeries : undefined;
+  }
+
+  /** Makes them the last ones, if they are known. */
+  turnTo(attributes: Attributes | undefined): boolean {
+    const series = this.#byIdentity.get(attributes!);
+    if (series === undefined) return false;
+    const { row, schema } = series;
+    if (row < 0) return false;
+    this.lastAttributes = attributes!;
     this.lastSeries = series;
-    this.lastSchema = series.schema;
-    this.lastPage = series.row >>> PAGE_SHIFT;
-    this.lastSlot = series.row & PAGE_MASK;
-    return series;
+    this.lastSchema = schema;
+    this.lastPage = row >>> PAGE_SHIFT;
+    this.lastSlot = row & PAGE_MASK;
+    // There for as long as the series is: its start time is in it.
+    this.lastCells = schema.starts.page(row)!;
+    this.lastAt = schema.starts.offset(row);
+    return true;
   }
 
   /**
