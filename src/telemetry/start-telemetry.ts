@@ -268,7 +268,7 @@ function startRuntime(config: TelemetryConfig, provider: MeterProviderApi): () =
   const meter = provider.getMeter(`${METER_NAME}/runtime`);
   const stops: (() => void)[] = [];
   if (config.runtime.enabled) {
-    stops.push(startMemoryMetrics(meter), startThreadMetrics(meter), startGcMetrics(meter, config.tickIntervalMs));
+    stops.push(startMemoryMetrics(meter), startThreadMetrics(meter), startGcMetrics(meter));
     stops.push(startEventLoopMetrics(meter, config.tickIntervalMs));
   }
   if (config.process.enabled) stops.push(startCpuMetrics(meter, config.tickIntervalMs));
