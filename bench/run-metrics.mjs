@@ -9,7 +9,7 @@ import { inProcess, interleaved, median } from './measure.mjs';
 
 const isQuick = process.argv.includes('--quick');
 const ROUNDS = isQuick ? 1 : 5;
-const PLATFORM_PAIRS = 48;
+const PLATFORM_PAIRS = 96;
 const PAGE = new URL('./METRICS.md', import.meta.url);
 const LIBRARIES = ['ours', 'prom', 'sdk'];
 const sections = [];
