@@ -1,12 +1,13 @@
 export const PAGE_SHIFT = 7;
 export const PAGE_MASK = (1 << PAGE_SHIFT) - 1;
 
-/** Numbers a row of a block that columns of one number share: as many as a line of the cache holds. */
-const SHARED = 8;
+/** Most numbers a row of a block that columns of one number share: as many as a line of the cache holds. */
+const MOST_SHARED = 8;
 
 /** Pages of 128 rows; a page whose cells are all absent is given back. */
 class Block {
-  readonly stride: number;
+  /** Numbers from a row to the next. */
+  stride: number;
   readonly pages: (Float64Array | undefined)[] = [];
   /** By page: how many cells are present, of all columns. */
   readonly #present: number[] = [];
@@ -15,6 +16,21 @@ class Block {
 
   constructor(stride: number) {
     this.stride = stride;
+  }
+
+  /** Makes room for as many columns again. */
+  widen(): void {
+    const before = this.stride;
+    this.stride *= 2;
+    this.#spare = undefined;
+    for (const [index, page] of this.pages.entries()) {
+      if (page === undefined) continue;
+      const wider = this.#emptyPage();
+      for (let slot = 0; slot <= PAGE_MASK; slot++) {
+        wider.set(page.subarray(slot * before, (slot + 1) * before), slot * this.stride);
+      }
+      this.pages[index] = wider;
+    }
   }
 
   isUnused(index: number): boolean {
@@ -42,7 +58,7 @@ class Block {
   }
 
   #addPage(index: number): Float64Array {
-    const page = this.#spare ?? new Float64Array(this.stride << PAGE_SHIFT).fill(Number.NaN);
+    const page = this.#spare ?? this.#emptyPage();
     this.#spare = undefined;
     while (this.pages.length < index) {
       this.pages.push(undefined);
@@ -51,6 +67,10 @@ class Block {
     this.pages[index] = page;
     this.#present[index] = 0;
     return page;
+  }
+
+  #emptyPage(): Float64Array {
+    return new Float64Array(this.stride << PAGE_SHIFT).fill(Number.NaN);
   }
 }
 
@@ -61,8 +81,7 @@ class Block {
 export class Column {
   readonly width: number;
   readonly pages: readonly (Float64Array | undefined)[];
-  /** Numbers from a row's first cell to that of the next one, and from the begin of a page to the first row's. */
-  readonly stride: number;
+  /** Numbers from the begin of a page to the first row's first cell. */
   readonly base: number;
   readonly #block: Block;
 
@@ -70,8 +89,12 @@ export class Column {
     this.width = width;
     this.#block = block;
     this.pages = block.pages;
-    this.stride = block.stride;
     this.base = base;
+  }
+
+  /** Numbers from a row's first cell to that of the next one; grows when columns come to lie beside it. */
+  get stride(): number {
+    return this.#block.stride;
   }
 
   /** Whether both have the same pages. */
@@ -138,15 +161,17 @@ export class Column {
  * one series, and finds them in one line of the cache and not in one each.
  */
 export class Columns {
-  #block = new Block(SHARED);
+  #block: Block | undefined;
   #taken = 0;
 
+  /** Pages and offsets of columns of one number are others after it. */
   column(width: number): Column {
     if (width > 1) return new Column(width);
-    if (this.#taken === SHARED) {
-      this.#block = new Block(SHARED);
+    if (this.#block === undefined || this.#taken === MOST_SHARED) {
+      this.#block = new Block(1);
       this.#taken = 0;
     }
+    if (this.#taken === this.#block.stride) this.#block.widen();
     return new Column(1, this.#block, this.#taken++);
   }
 }

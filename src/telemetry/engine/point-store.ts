@@ -15,10 +15,9 @@ export class PointStore {
   readonly width: number;
   /** Where the point located last begins in its page. */
   at = 0;
-  // Nearly every instrument has one set of keys: its pages are found without looking the column up.
+  // Nearly every instrument has one set of keys: its column is found without looking it up.
   mainSchema: Schema | undefined;
-  mainPages: readonly (Float64Array | undefined)[] = [];
-  mainStride = 0;
+  mainColumn: Column | undefined;
   mainBase = 0;
   /** The main schema, where the column lies beside the start times: there the last series' number is in `lastCells`. */
   nearSchema: Schema | undefined;
@@ -44,10 +43,11 @@ export class PointStore {
    */
   locate(attributes: Attributes | undefined): Float64Array {
     const { registry } = this;
-    if (attributes === registry.lastAttributes && registry.lastSchema === this.mainSchema) {
-      const page = this.mainPages[registry.lastPage];
+    if (attributes === registry.lastAttributes && registry.lastSchema === this.mainSchema && this.mainColumn) {
+      const column = this.mainColumn;
+      const page = column.pages[registry.lastPage];
       if (page !== undefined) {
-        const at = registry.lastSlot * this.mainStride + this.mainBase;
+        const at = registry.lastSlot * column.stride + column.base;
         this.at = at;
         const first = page[at]!;
         // NaN, and so no point. Number.isNaN() is a call as long as V8 has not inlined it.
@@ -129,12 +129,13 @@ export class PointStore {
     let column = this.columns[index];
     if (column === undefined) {
       column = series.schema.columns.column(this.width);
+      // The numbers of the last series may be elsewhere now.
+      this.registry.forgetLast();
       while (this.columns.length < index) this.columns.push(undefined);
       this.columns[index] = column;
       if (this.mainSchema === undefined) {
         this.mainSchema = series.schema;
-        this.mainPages = column.pages;
-        this.mainStride = column.stride;
+        this.mainColumn = column;
         this.mainBase = column.base;
         if (column.isBeside(series.schema.starts)) this.nearSchema = series.schema;
       }

@@ -87,6 +87,11 @@ export class SeriesRegistry {
     return true;
   }
 
+  forgetLast(): void {
+    this.lastAttributes = {};
+    this.lastSeries = undefined;
+  }
+
   /**
    * The series by the content of the attributes. Where there is none yet, `admits` decides whether it is made.
    * Undefined: it was not, or there are too many different sets of keys.
@@ -147,10 +152,7 @@ export class SeriesRegistry {
   }
 
   #forget(series: EngineSeries): void {
-    if (this.lastSeries === series) {
-      this.lastAttributes = {};
-      this.lastSeries = undefined;
-    }
+    if (this.lastSeries === series) this.forgetLast();
     // Left to the collector, the entries of pipelines that came and went would fill the table until the next full one.
     this.#byIdentity.delete(series.attributes);
     series.schema.delete(series);

@@ -111,6 +111,19 @@ describe('instruments', () => {
     ]);
   });
 
+  test('an instrument that comes to a series later moves nothing of the others', () => {
+    const { engine, meter } = setUp();
+    const names = Array.from({ length: 20 }, (_, index) => `counter_${index}`);
+    const counters = names.map((name) => meter.createCounter(name));
+    // Each comes between two measurements of those before it, with the very same object.
+    for (const [index, counter] of counters.entries()) {
+      for (const earlier of counters.slice(0, index)) earlier.add(1, P);
+      counter.add(1, P);
+      for (const earlier of counters.slice(0, index)) earlier.add(1, P);
+    }
+    for (const [index, name] of names.entries()) expect(values(engine, name)).toEqual([[P, 1 + 2 * (19 - index)]]);
+  });
+
   test('an instrument that nobody wants costs no series', () => {
     const { engine, meter } = setUp({ wanted: (name) => name !== 'c' });
     meter.createCounter('c').add(1, P);
