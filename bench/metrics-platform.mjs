@@ -1,8 +1,8 @@
 /**
  * Several file pipelines at full speed on two platforms that live side by side in one process, with metrics and without:
- * `metrics-platform.mjs <pairs> <pipelines>`. They take turns, so that both run the same compiled code and meet the same
- * drift of the machine. Prints { first: { on, off }, on: [[user, system]…], off: [[user, system]…] }: seconds of CPU of the
- * whole process from the start of the pipelines to their end.
+ * `metrics-platform.mjs <pairs of blocks> <rounds a block> <pipelines>`. They take turns, so that both run the same compiled
+ * code and meet the same drift of the machine. Prints { first: { on, off }, on: [[[user, system]…]…], off: … }: of each round of each
+ * block, the seconds of CPU of the whole process from the start of the pipelines to their end.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,7 @@ import { startTelemetry } from '../dist/telemetry/start-telemetry.js';
 import { DEFAULT_TELEMETRY_CONFIG, mergeTelemetryConfig } from '../dist/telemetry/telemetry-config.js';
 import { flightsFile } from './flights.mjs';
 
-const [pairsText, pipelinesText] = process.argv.slice(2);
+const [pairs, roundsOfBlock, pipelineCount] = process.argv.slice(2).map(Number);
 /** Until V8 has compiled what it is going to: in the second round that is still a tenth of the CPU. */
 const WARM_UP = 5;
 // V8 lets go of code together with the objects that it was compiled for, and would compile it again in the next round.
@@ -33,7 +33,7 @@ async function open(metrics) {
   const round = async () => {
     const pipelines = [];
     rounds += 1;
-    for (let index = 0; index < Number(pipelinesText); index++) {
+    for (let index = 0; index < pipelineCount; index++) {
       const pipeline = await platform.spawnPipeline({
         id: `flights-${rounds}-${index}`,
         source: { type: 'file', connectionString: input, batchSize: 500, options: { format: 'ndjson' } },
@@ -69,29 +69,26 @@ await firstRound(false);
 const first = { on: await firstRound(true), off: await firstRound(false) };
 
 // What watches the runtime (collections, the event loop, the CPU) would watch the other's rounds too. So it is not the
-// platform's but by itself: the same parts, started before each round with metrics and stopped after it.
+// platform's but by itself: the same parts, started before each block with metrics and stopped after it.
 const runtime = mergeTelemetryConfig(DEFAULT_TELEMETRY_CONFIG, { host: { groups: [] } });
 const platforms = {
   on: await open({ runtime: { enabled: false }, process: { enabled: false } }),
   off: await open({ enabled: false }),
 };
-const rounds = {
-  async on() {
-    const telemetry = await startTelemetry({ config: runtime });
-    kept.push(telemetry);
-    const seconds = await platforms.on.round();
-    await telemetry.shutdown();
-    return seconds;
-  },
-  off: platforms.off.round,
-};
+async function block(mode, rounds) {
+  const telemetry = mode === 'on' ? await startTelemetry({ config: runtime }) : undefined;
+  kept.push(telemetry);
+  const seconds = [];
+  for (let round = 0; round < rounds; round++) seconds.push(await platforms[mode].round());
+  await telemetry?.shutdown();
+  return seconds;
+}
 const seconds = { on: [], off: [] };
-for (let pair = -WARM_UP; pair < Number(pairsText); pair++) {
+for (const mode of ['on', 'off']) await block(mode, WARM_UP);
+for (let pair = 0; pair < pairs; pair++) {
   // The one that goes first changes, so that what one leaves behind meets both.
-  for (const mode of pair % 2 === 0 ? ['on', 'off'] : ['off', 'on']) {
-    const usage = await rounds[mode]();
-    if (pair >= 0) seconds[mode].push(usage);
-  }
+  for (const mode of pair % 2 === 0 ? ['on', 'off'] : ['off', 'on'])
+    seconds[mode].push(await block(mode, roundsOfBlock));
 }
 for (const { close } of Object.values(platforms)) await close();
 console.log(JSON.stringify({ first, ...seconds }));
