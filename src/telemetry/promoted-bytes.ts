@@ -38,7 +38,7 @@ export class PromotedBytes {
     this.#profiler.start();
   }
 
-  /** To be told of every collection soon after it: the kinds of pauses that the performance hooks know. */
+  /** To be told of collections soon after they ended; `hasMajor`: the old space was collected, and the old profilers with it. */
   collected(count: number, hasMajor: boolean): void {
     if (hasMajor) this.#oldProfilers = 0;
     this.#buffered += count;

@@ -18,9 +18,9 @@ export class PointStore {
   // Nearly every instrument has one set of keys: its column is found without looking it up.
   mainSchema: Schema | undefined;
   mainColumn: Column | undefined;
-  mainBase = 0;
   /** The main schema, where the column lies beside the start times: there the last series' number is in `lastCells`. */
   nearSchema: Schema | undefined;
+  nearBase = 0;
   /** By index of schema. */
   readonly columns: (Column | undefined)[] = [];
   /** Set when `locate` gave the point that takes what is beyond the limit; whoever asks clears it before. */
@@ -136,8 +136,10 @@ export class PointStore {
       if (this.mainSchema === undefined) {
         this.mainSchema = series.schema;
         this.mainColumn = column;
-        this.mainBase = column.base;
-        if (column.isBeside(series.schema.starts)) this.nearSchema = series.schema;
+        if (column.isBeside(series.schema.starts)) {
+          this.nearSchema = series.schema;
+          this.nearBase = column.base;
+        }
       }
     }
     const page = column.open(series.row);

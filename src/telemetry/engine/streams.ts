@@ -117,7 +117,7 @@ export class SumStream extends Stream {
       (attributes === registry.lastAttributes || registry.turnTo(attributes)) &&
       registry.lastSchema === store.nearSchema
     ) {
-      const at = registry.lastAt + store.mainBase;
+      const at = registry.lastAt + store.nearBase;
       const cells = registry.lastCells;
       const sum = cells[at]! + value;
       // NaN, and so no point. Number.isNaN() is a call as long as V8 has not inlined it.
@@ -161,7 +161,7 @@ export class LastValueStream extends Stream {
       (attributes === registry.lastAttributes || registry.turnTo(attributes)) &&
       registry.lastSchema === store.nearSchema
     ) {
-      const at = registry.lastAt + store.mainBase;
+      const at = registry.lastAt + store.nearBase;
       const cells = registry.lastCells;
       const before = cells[at]!;
       // biome-ignore lint/suspicious/noSelfCompare: the quickest way to see NaN
