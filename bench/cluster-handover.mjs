@@ -44,11 +44,11 @@ const isBalanced = async () => {
 /** Where the writer changes after each of the sequence numbers: ms from the event before to the next one; by key. */
 async function gapsAfter(sequences) {
   const { rows } = await client.query(
-    `SELECT DISTINCT ON (key) key, created_at - before AS gap FROM (
-       SELECT key, sequence, created_at, writer, lag(created_at) OVER w AS before, lag(writer) OVER w AS writer_before
-       FROM "${schema}".events JOIN json_to_recordset($1) AS s (k text, after bigint) ON key = k AND sequence >= after
-       WINDOW w AS (PARTITION BY key ORDER BY sequence)
-     ) AS events WHERE writer <> writer_before ORDER BY key, sequence`,
+    `SELECT gap FROM json_to_recordset($1) AS s (k text, after bigint), LATERAL (
+       SELECT created_at - lag(created_at) OVER w AS gap, writer <> lag(writer) OVER w AS is_first
+       FROM "${schema}".events WHERE key = k AND sequence >= after
+       WINDOW w AS (ORDER BY sequence) ORDER BY is_first DESC NULLS LAST, sequence LIMIT 1
+     ) AS event WHERE is_first`,
     [JSON.stringify([...sequences].map(([k, after]) => ({ k, after })))],
   );
   return rows.map(({ gap }) => gap);
@@ -57,7 +57,15 @@ async function gapsAfter(sequences) {
 async function end(node, signal) {
   await until(isBalanced);
   const keys = (await ownedBy(node)).map(({ key }) => key);
-  const before = new Map(await Promise.all(keys.map(async (key) => [key, await journal.highestSequence(key)])));
+  const sequences = async () =>
+    new Map(await Promise.all(keys.map(async (key) => [key, await journal.highestSequence(key)])));
+  // Who has a lease but no event of its own yet would leave no trace of having been the owner.
+  const owned = await sequences();
+  let before = owned;
+  await until(async () => {
+    before = await sequences();
+    return keys.every((key) => before.get(key) > owned.get(key));
+  });
   const child = running.get(node);
   child.kill(signal);
   await once(child, 'exit');
