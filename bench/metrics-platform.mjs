@@ -1,10 +1,10 @@
 /**
  * Several file pipelines at full speed on two platforms that live side by side in one process, with metrics and without:
- * `metrics-platform.mjs <pairs of blocks> <rounds a block> <pipelines>`. They take turns, so that both run the same compiled
- * code and meet the same drift of the machine. Prints { first: { on, off }, on: [[[user, system]…]…], off: … }: of each round of each
- * block, the seconds of CPU of the whole process from the start of the pipelines to their end.
+ * `metrics-platform.mjs <pairs of rounds> <pipelines>`. They take turns, so that both run the same compiled code and meet the
+ * same drift of the machine. Prints { first: { on, off }, on: [[user, system, main]…], off: … }: of each round, the seconds of
+ * CPU of the whole process, and of the thread of its event loop, from the start of the pipelines to their end.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startPlatform } from '../dist/index.js';
@@ -12,12 +12,16 @@ import { startTelemetry } from '../dist/telemetry/start-telemetry.js';
 import { DEFAULT_TELEMETRY_CONFIG, mergeTelemetryConfig } from '../dist/telemetry/telemetry-config.js';
 import { flightsFile } from './flights.mjs';
 
-const [pairs, roundsOfBlock, pipelineCount] = process.argv.slice(2).map(Number);
+const [pairs, pipelineCount] = process.argv.slice(2).map(Number);
 /** Until V8 has compiled what it is going to: in the second round that is still a tenth of the CPU. */
 const WARM_UP = 5;
 // V8 lets go of code together with the objects that it was compiled for, and would compile it again in the next round.
 const kept = [];
 const input = await flightsFile('ndjson');
+
+/** Linux alone tells it; elsewhere 0. */
+const SCHEDULED = `/proc/self/task/${process.pid}/schedstat`;
+const mainThreadNs = existsSync(SCHEDULED) ? () => Number(readFileSync(SCHEDULED, 'utf8').split(' ')[0]) : () => 0;
 
 /** A platform, and one round of work on it: all pipelines from start to end. */
 async function open(metrics) {
@@ -43,12 +47,14 @@ async function open(metrics) {
       pipelines.push(pipeline);
     }
     const before = process.cpuUsage();
+    const main = mainThreadNs();
     await Promise.all(pipelines.map((pipeline) => pipeline.start()));
     await Promise.all(pipelines.map((pipeline) => pipeline.completion()));
+    const mainNs = mainThreadNs() - main;
     const { user, system } = process.cpuUsage(before);
     kept.push(pipelines);
     for (const index of pipelines.keys()) rmSync(join(folder, `out-${rounds}-${index}.ndjson`));
-    return [user / 1e6, system / 1e6];
+    return [user / 1e6, system / 1e6, mainNs / 1e9];
   };
   const close = async () => {
     await platform.shutdown();
@@ -69,26 +75,26 @@ await firstRound(false);
 const first = { on: await firstRound(true), off: await firstRound(false) };
 
 // What watches the runtime (collections, the event loop, the CPU) would watch the other's rounds too. So it is not the
-// platform's but by itself: the same parts, started before each block with metrics and stopped after it.
+// platform's but by itself: the same parts, started before each round with metrics and stopped after it.
 const runtime = mergeTelemetryConfig(DEFAULT_TELEMETRY_CONFIG, { host: { groups: [] } });
 const platforms = {
   on: await open({ runtime: { enabled: false }, process: { enabled: false } }),
   off: await open({ enabled: false }),
 };
-async function block(mode, rounds) {
+async function round(mode) {
   const telemetry = mode === 'on' ? await startTelemetry({ config: runtime }) : undefined;
   kept.push(telemetry);
-  const seconds = [];
-  for (let round = 0; round < rounds; round++) seconds.push(await platforms[mode].round());
+  const seconds = await platforms[mode].round();
   await telemetry?.shutdown();
   return seconds;
 }
 const seconds = { on: [], off: [] };
-for (const mode of ['on', 'off']) await block(mode, WARM_UP);
-for (let pair = 0; pair < pairs; pair++) {
+for (let pair = 0; pair < WARM_UP + pairs; pair++) {
   // The one that goes first changes, so that what one leaves behind meets both.
-  for (const mode of pair % 2 === 0 ? ['on', 'off'] : ['off', 'on'])
-    seconds[mode].push(await block(mode, roundsOfBlock));
+  for (const mode of pair % 2 === 0 ? ['on', 'off'] : ['off', 'on']) {
+    const taken = await round(mode);
+    if (pair >= WARM_UP) seconds[mode].push(taken);
+  }
 }
 for (const { close } of Object.values(platforms)) await close();
 console.log(JSON.stringify({ first, ...seconds }));

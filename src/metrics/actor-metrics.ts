@@ -15,6 +15,7 @@ import { Observation, type SystemSeries } from './actor-observation.ts';
 import { type ActorGroup, ActorTargets, type Target, type TargetInstruments } from './actor-targets.ts';
 import { processWarning, type Warn, WarnOnce } from './guard.ts';
 import { createInstrument } from './instruments.ts';
+import { type MeasurementQueue, NOTHING_WAITS } from './measurement-queue.ts';
 import type { SeriesControl } from './reporter.ts';
 
 /** Observed before the event loop gets a turn. */
@@ -25,6 +26,8 @@ export interface ActorMetricsOptions {
   /** The attribute of this name. */
   readonly system: string;
   readonly series?: Pick<SeriesControl, 'removeSeries'> | undefined;
+  /** Where what comes with every command may wait; default: nowhere. Who reads these series drains it first. */
+  readonly queue?: MeasurementQueue;
   /** Where a refused value or a failing provider is reported, each once; default: a Node.js process warning. */
   readonly warn?: Warn;
 }
@@ -48,7 +51,7 @@ export class ActorMetrics {
   #ending = false;
 
   constructor(meter: Meter, options: ActorMetricsOptions) {
-    const { config, system, series } = options;
+    const { config, system, series, queue = NOTHING_WAITS } = options;
     const warn = new WarnOnce(options.warn ?? processWarning);
     this.#meter = meter;
     this.#series = series;
@@ -56,6 +59,7 @@ export class ActorMetrics {
       attributes: Object.freeze({ system }),
       processed: createInstrument(meter, 'systemProcessedMessages'),
       unhandled: createInstrument(meter, 'systemUnhandledMessages'),
+      queue,
       warn,
       onError: (error) => {
         const reason = error instanceof Error ? error.message : String(error);

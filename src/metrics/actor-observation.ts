@@ -1,18 +1,22 @@
 import type { Counter } from '@opentelemetry/api';
 import type { ActorGroup, Member, Target } from './actor-targets.ts';
 import type { WarnOnce } from './guard.ts';
+import type { Measured, MeasurementQueue } from './measurement-queue.ts';
 
 /** What all actors of the process share. */
 export interface SystemSeries {
   readonly attributes: { readonly system: string };
   readonly processed: Counter;
   readonly unhandled: Counter;
+  readonly queue: MeasurementQueue;
   readonly warn: WarnOnce;
   readonly onError: (error: unknown) => void;
 }
 
-/** What one actor tells of itself, recorded as it comes. It holds no series; those belong to its targets. */
-export class Observation implements Member {
+type What = 'waited' | 'turnEnded' | 'processed' | 'unhandled';
+
+/** What one actor tells of itself, on its way through the queue. It holds no series; those belong to its targets. */
+export class Observation implements Member, Measured {
   /** The series of this actor alone, where it is tracked. */
   readonly own: Target | undefined;
   readonly groups: readonly ActorGroup[];
@@ -55,34 +59,45 @@ export class Observation implements Member {
   }
 
   waited(seconds: number): void {
-    try {
-      if (!this.#system.warn.accepts(seconds, 'time in mailbox', 'seconds')) return;
-      for (const target of this.#targets) target.timeInMailbox.record(seconds, target.attributes);
-    } catch (error) {
-      this.#system.onError(error);
-    }
+    this.#system.queue.add(this, 'waited' satisfies What, seconds);
   }
 
   turnEnded(seconds: number): void {
-    try {
-      if (!this.#system.warn.accepts(seconds, 'processing time', 'seconds')) return;
-      for (const target of this.#targets) target.processingTime.record(seconds, target.attributes);
-    } catch (error) {
-      this.#system.onError(error);
-    }
+    this.#system.queue.add(this, 'turnEnded' satisfies What, seconds);
   }
 
   processed(count: number, unhandled: number): void {
-    const { attributes } = this.#system;
+    this.#system.queue.add(this, 'processed' satisfies What, count);
+    if (unhandled > 0) this.#system.queue.add(this, 'unhandled' satisfies What, unhandled);
+  }
+
+  take(what: string, values: Float64Array, at: number): void {
+    const value = values[at]!;
+    const { attributes, processed, unhandled, warn, onError } = this.#system;
     try {
-      this.#system.processed.add(count, attributes);
-      if (unhandled > 0) this.#system.unhandled.add(unhandled, attributes);
+      switch (what as What) {
+        case 'waited':
+          if (!warn.accepts(value, 'time in mailbox', 'seconds')) return;
+          for (const target of this.#targets) target.timeInMailbox.record(value, target.attributes);
+          break;
+        case 'turnEnded':
+          if (!warn.accepts(value, 'processing time', 'seconds')) return;
+          for (const target of this.#targets) target.processingTime.record(value, target.attributes);
+          break;
+        case 'processed':
+          processed.add(value, attributes);
+          break;
+        case 'unhandled':
+          unhandled.add(value, attributes);
+          break;
+      }
     } catch (error) {
-      this.#system.onError(error);
+      onError(error);
     }
   }
 
   failed(): void {
+    this.#system.queue.drain();
     try {
       for (const target of this.#targets) target.errors.add(1, target.attributes);
     } catch (error) {
@@ -92,6 +107,7 @@ export class Observation implements Member {
 
   stopped(): void {
     if (!this.#live) return;
+    this.#system.queue.drain();
     this.#live = false;
     this.#targets = this.groups;
     this.#onStopped(this);

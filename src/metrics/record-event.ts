@@ -1,35 +1,122 @@
-import type { PipelineEvent } from '../domain/event.ts';
+import type {
+  BatchFailed,
+  BatchTimedOut,
+  PipelineEvent,
+  PipelineRemoved,
+  RecordsDeadLettered,
+  RetryScheduled,
+} from '../domain/event.ts';
 import type { PipelineState } from '../domain/state.ts';
+import { type Measured, type MeasurementQueue, NOTHING_WAITS } from './measurement-queue.ts';
 import type { PipelineRecorder } from './recorder.ts';
 import type { PipelineMetricsReporter } from './reporter.ts';
 
-/** Turns what the runtime made durable into the documented measurements. */
-export function createPipelineRecorder(reporter: PipelineMetricsReporter): PipelineRecorder {
-  return new EventRecorder(reporter);
+/**
+ * Turns what the runtime made durable into the documented measurements.
+ *
+ * @param queue where what comes with every batch may wait; default: nowhere. Who reads the reporter drains it first.
+ */
+export function createPipelineRecorder(
+  reporter: PipelineMetricsReporter,
+  queue: MeasurementQueue = NOTHING_WAITS,
+): PipelineRecorder {
+  return new EventRecorder(reporter, queue);
 }
+
+/** What is recorded of them comes with few batches. */
+type RareEvent = BatchTimedOut | BatchFailed | RetryScheduled | RecordsDeadLettered | PipelineRemoved;
 
 class EventRecorder implements PipelineRecorder {
   readonly #reporter: PipelineMetricsReporter;
+  readonly #queue: MeasurementQueue;
+  readonly #batches: Measured;
+  readonly #checkpoints: Measured;
+  readonly #appends: Measured;
 
-  constructor(reporter: PipelineMetricsReporter) {
+  constructor(reporter: PipelineMetricsReporter, queue: MeasurementQueue) {
     this.#reporter = reporter;
+    this.#queue = queue;
+    this.#batches = {
+      take: (pipelineId, values, at) =>
+        reporter.recordBatchProcessed(pipelineId, values[at]!, values[at + 1]!, values[at + 2]!, {
+          wallMs: values[at + 3]!,
+          monotonicMs: values[at + 4]!,
+        }),
+    };
+    this.#checkpoints = {
+      take: (pipelineId, values, at) => reporter.recordCheckpointUpdate(pipelineId, values[at]!, values[at + 1]),
+    };
+    this.#appends = { take: (_name, values, at) => reporter.recordJournalAppend(values[at]!) };
   }
 
   record(event: PipelineEvent, before: PipelineState, after: PipelineState): void {
-    const reporter = this.#reporter;
-    const { pipelineId } = event;
     // The states decide, not the event's type: every transition is counted, and only transitions are.
     if (before.status !== after.status && event.type !== 'PipelineRemoved') {
-      reporter.recordStateTransition(pipelineId, before, after);
+      this.#queue.drain();
+      this.#reporter.recordStateTransition(event.pipelineId, before, after);
     }
     switch (event.type) {
       // Its counts tell the gauges all that the pipeline's own totals do: these grow by the same.
-      case 'BatchProcessed':
-        reporter.recordBatchProcessed(pipelineId, event.successCount, event.failureCount, event.processingTimeMs);
+      case 'BatchProcessed': {
+        const { pipelineId, successCount, failureCount, processingTimeMs, timestamp } = event;
+        const now = this.#reporter.monotonic();
+        this.#queue.add(this.#batches, pipelineId, successCount, failureCount, processingTimeMs, timestamp, now);
         break;
-      case 'CheckpointUpdated':
-        reporter.recordCheckpointUpdate(pipelineId, event.checkpoint.offset);
+      }
+      case 'CheckpointUpdated': {
+        const { offset } = event.checkpoint;
+        // Only whether it is one at all matters to the reporter.
+        const number = typeof offset === 'number' ? offset : 0;
+        this.#queue.add(this.#checkpoints, event.pipelineId, number, event.timestamp);
         break;
+      }
+      case 'BatchTimedOut':
+      case 'BatchFailed':
+      case 'RetryScheduled':
+      case 'RecordsDeadLettered':
+      case 'PipelineRemoved':
+        this.#queue.drain();
+        this.#recordRare(event);
+        break;
+    }
+  }
+
+  restore(pipelineId: string, state: PipelineState): void {
+    this.#queue.drain();
+    this.#reporter.restorePipeline(pipelineId, state);
+  }
+
+  release(pipelineId: string): void {
+    this.#queue.drain();
+    this.#reporter.releasePipeline(pipelineId);
+  }
+
+  batchesInflight(pipelineId: string, count: number): void {
+    this.#reporter.setBatchesInflight(pipelineId, count);
+  }
+
+  batchDeduplicated(pipelineId: string): void {
+    this.#queue.drain();
+    this.#reporter.recordBatchDeduplicated(pipelineId);
+  }
+
+  sourceLag(pipelineId: string, records: number): void {
+    this.#reporter.setSourceLag(pipelineId, records);
+  }
+
+  recovered(durationSeconds: number, eventsReplayed: number): void {
+    this.#queue.drain();
+    this.#reporter.recordRecovery(durationSeconds, eventsReplayed);
+  }
+
+  appended(durationSeconds: number): void {
+    this.#queue.add(this.#appends, '', durationSeconds);
+  }
+
+  #recordRare(event: RareEvent): void {
+    const reporter = this.#reporter;
+    const { pipelineId } = event;
+    switch (event.type) {
       // A timed-out attempt is followed by its own BatchFailed with code TIMEOUT, so it is not counted as failed here.
       case 'BatchTimedOut':
         reporter.recordBatchTimeout(pipelineId, event.batchId);
@@ -47,33 +134,5 @@ class EventRecorder implements PipelineRecorder {
         reporter.removePipeline(pipelineId);
         break;
     }
-  }
-
-  restore(pipelineId: string, state: PipelineState): void {
-    this.#reporter.restorePipeline(pipelineId, state);
-  }
-
-  release(pipelineId: string): void {
-    this.#reporter.releasePipeline(pipelineId);
-  }
-
-  batchesInflight(pipelineId: string, count: number): void {
-    this.#reporter.setBatchesInflight(pipelineId, count);
-  }
-
-  batchDeduplicated(pipelineId: string): void {
-    this.#reporter.recordBatchDeduplicated(pipelineId);
-  }
-
-  sourceLag(pipelineId: string, records: number): void {
-    this.#reporter.setSourceLag(pipelineId, records);
-  }
-
-  recovered(durationSeconds: number, eventsReplayed: number): void {
-    this.#reporter.recordRecovery(durationSeconds, eventsReplayed);
-  }
-
-  appended(durationSeconds: number): void {
-    this.#reporter.recordJournalAppend(durationSeconds);
   }
 }

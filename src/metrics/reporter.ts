@@ -25,6 +25,14 @@ export interface SeriesControl {
   removeSeries?(attributes: Attributes): void;
 }
 
+/** The same moment on two clocks, in ms. */
+export interface MeasuredAt {
+  /** Since the epoch. */
+  readonly wallMs: number;
+  /** Of the reporter's clock that never steps back. */
+  readonly monotonicMs: number;
+}
+
 export interface PipelineMetricsReporterOptions {
   /** The window of the throughput gauge in ms; default 10,000. */
   readonly windowMs?: number;
@@ -133,6 +141,11 @@ export class PipelineMetricsReporter {
     this.#stopBuildInfo = options.version === undefined ? () => {} : buildInfo(meter, options.version);
   }
 
+  /** ms of the clock that times throughput; it never steps back. */
+  monotonic(): number {
+    return this.#clock.monotonic();
+  }
+
   recordStateTransition(pipelineId: string, fromState: StateArgument, toState: StateArgument): void {
     this.#record('recordStateTransition', pipelineId, (pipeline) => {
       const from = statusOf(fromState);
@@ -150,19 +163,28 @@ export class PipelineMetricsReporter {
     });
   }
 
-  /** @param processingTimeMs the time of the whole batch in ms. */
-  recordBatchProcessed(pipelineId: string, successCount: number, failureCount: number, processingTimeMs: number): void {
+  /**
+   * @param processingTimeMs the time of the whole batch in ms.
+   * @param at when it was processed; default: now.
+   */
+  recordBatchProcessed(
+    pipelineId: string,
+    successCount: number,
+    failureCount: number,
+    processingTimeMs: number,
+    at?: MeasuredAt,
+  ): void {
     const method = 'recordBatchProcessed';
     try {
       const pipeline = this.#pipeline(pipelineId, method);
       if (pipeline === undefined) return;
       const { attributes } = pipeline;
       this.#processed.add(1, attributes);
-      pipeline.lastBatchAtMs = this.#clock.now();
+      pipeline.lastBatchAtMs = at?.wallMs ?? this.#clock.now();
       // The counters are there with 0 already: nothing is added where there is nothing to add.
       if (this.#warn.accepts(successCount, method, 'successCount') && successCount > 0) {
         this.#recordsProcessed.add(successCount, attributes);
-        pipeline.throughput.add(successCount, this.#clock.monotonic());
+        pipeline.throughput.add(successCount, at?.monotonicMs ?? this.#clock.monotonic());
         pipeline.recordsSinceTotal += successCount;
       }
       if (this.#warn.accepts(failureCount, method, 'failureCount') && failureCount > 0) {
@@ -196,14 +218,15 @@ export class PipelineMetricsReporter {
     this.#record('recordBatchTimeout', pipelineId, ({ attributes }) => this.#timeouts.add(1, attributes));
   }
 
-  recordCheckpointUpdate(pipelineId: string, offset: number | string): void {
+  /** @param wallMs when it was updated; default: now. */
+  recordCheckpointUpdate(pipelineId: string, offset: number | string, wallMs?: number): void {
     const method = 'recordCheckpointUpdate';
     try {
       const pipeline = this.#pipeline(pipelineId, method);
       if (pipeline === undefined) return;
       if (typeof offset !== 'string' && !this.#warn.accepts(offset, method, 'offset')) return;
       this.#checkpoints.add(1, pipeline.attributes);
-      pipeline.checkpointAtMs = this.#clock.now();
+      pipeline.checkpointAtMs = wallMs ?? this.#clock.now();
     } catch (error) {
       this.#internal(method, error);
     }

@@ -27,6 +27,8 @@ export interface PlatformMetrics {
   readonly engine: Pick<Telemetry, 'scrape' | 'families'> | undefined;
   /** Counts what happens among the processes that share pipelines; the gauges show `numbers`. */
   observeCluster(numbers: () => ClusterNumbers): Pick<ClusterMetrics, 'takenOver' | 'fenced'>;
+  /** Records per second over the recent window; undefined for an unknown pipeline. */
+  throughputOf(pipelineId: string): number | undefined;
   /** Every series with its value now. */
   snapshot(): Promise<readonly MetricPoint[]>;
   /** Recovery is done: the endpoint may say that it is ready. */
@@ -70,13 +72,17 @@ export async function startPlatformMetrics(options: PlatformMetricsOptions): Pro
       : undefined;
     return {
       reporter,
-      recorder: config.enabled ? createPipelineRecorder(reporter) : NO_RECORDER,
+      recorder: config.enabled ? createPipelineRecorder(reporter, telemetry.queue) : NO_RECORDER,
       actors,
       url: server?.url,
       engine: config.enabled && meterProvider === undefined ? telemetry : undefined,
       observeCluster(numbers) {
         cluster = new ClusterMetrics(telemetry.meterProvider.getMeter(METER_NAME, version), numbers);
         return cluster;
+      },
+      throughputOf: (pipelineId) => {
+        telemetry.queue.drain();
+        return reporter.throughputOf(pipelineId);
       },
       snapshot: async () => snapshotOf(await telemetry.collect()),
       ready: () => {
@@ -99,7 +105,7 @@ function wantsActors({ enabled, actors, filter }: TelemetryConfig): boolean {
   return enabled && actors.enabled && INSTRUMENT_LIST.some(({ group, name }) => group === 'actor' && wanted(name));
 }
 
-function actorMetrics({ actors, service }: TelemetryConfig, { meterProvider, series }: Telemetry): ActorMetrics {
+function actorMetrics({ actors, service }: TelemetryConfig, { meterProvider, series, queue }: Telemetry): ActorMetrics {
   const meter = meterProvider.getMeter(METER_NAME, packageVersion());
-  return new ActorMetrics(meter, { config: actors, system: service, series });
+  return new ActorMetrics(meter, { config: actors, system: service, series, queue });
 }

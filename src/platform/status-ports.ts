@@ -101,7 +101,7 @@ function statusMetricsOf({ metrics: config }: Config, metrics: PlatformMetrics):
   return {
     scrape: () => engine.scrape(),
     families: () => engine.families(),
-    throughputOf: (pipelineId) => metrics.reporter.throughputOf(pipelineId),
+    throughputOf: (pipelineId) => metrics.throughputOf(pipelineId),
     records: instrumentFilter(config.filter),
   };
 }

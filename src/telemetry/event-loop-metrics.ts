@@ -29,7 +29,7 @@ const DELAYS = {
 } as const satisfies Partial<Record<InstrumentKey, Statistic>>;
 
 export function startEventLoopMetrics(meter: Meter, tickIntervalMs: number): () => void {
-  const delays = startDelays();
+  const delays = new LoopDelays();
   let utilizationStart = performance.eventLoopUtilization();
   let utilization: number | undefined;
   let window: RecordableHistogram | undefined;
@@ -44,35 +44,45 @@ export function startEventLoopMetrics(meter: Meter, tickIntervalMs: number): () 
 
   const gauges = Object.entries(DELAYS).map(([key, statistic]: [string, Statistic]) =>
     observeGauge(meter, key as keyof typeof DELAYS, () => {
-      const histogram = window ?? delays.current();
+      const histogram = window ?? delays.current;
       return histogram.count === 0 ? undefined : statistic(histogram) / MICROS;
     }),
   );
   return stopAll([
     () => clearInterval(tick),
-    delays.stop,
+    () => delays.stop(),
     observeGauge(meter, 'loopUtilization', () => utilization ?? busyShare()),
     ...gauges,
   ]);
 }
 
 /** Histograms of microseconds. */
-function startDelays() {
-  let histogram = createHistogram();
-  let due = performance.now() + RESOLUTION_MS;
-  const timer = setInterval(() => {
+class LoopDelays {
+  #histogram = createHistogram();
+  #due = performance.now() + RESOLUTION_MS;
+  readonly #timer = setInterval(() => this.#look(), RESOLUTION_MS);
+
+  constructor() {
+    this.#timer.unref();
+  }
+
+  get current(): RecordableHistogram {
+    return this.#histogram;
+  }
+
+  closeWindow(): RecordableHistogram {
+    const closed = this.#histogram;
+    this.#histogram = createHistogram();
+    return closed;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #look(): void {
     const now = performance.now();
-    histogram.record(Math.max(1, Math.round((now - due) * 1000)));
-    due = now + RESOLUTION_MS;
-  }, RESOLUTION_MS);
-  timer.unref();
-  return {
-    current: () => histogram,
-    closeWindow() {
-      const closed = histogram;
-      histogram = createHistogram();
-      return closed;
-    },
-    stop: () => clearInterval(timer),
-  };
+    this.#histogram.record(Math.max(1, Math.round((now - this.#due) * 1000)));
+    this.#due = now + RESOLUTION_MS;
+  }
 }

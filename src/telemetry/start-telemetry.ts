@@ -26,6 +26,7 @@ import type { Environment } from '../connectors/environment.ts';
 import { DataflowError, messageOf } from '../errors.ts';
 import { processWarning } from '../metrics/guard.ts';
 import { createInstrument } from '../metrics/instruments.ts';
+import { MeasurementQueue, NOTHING_WAITS } from '../metrics/measurement-queue.ts';
 import { METER_NAME } from '../metrics/names.ts';
 import type { SeriesControl } from '../metrics/reporter.ts';
 import type { MetricFamily, Scrape } from './engine/family.ts';
@@ -63,6 +64,8 @@ export interface Telemetry {
   readonly meterProvider: MeterProviderApi;
   /** What a reporter tells of pipelines that come and go; undefined with a host application's provider. */
   readonly series: SeriesControl | undefined;
+  /** Where measurements for `meterProvider` may wait; every reader of it brings them in first. */
+  readonly queue: MeasurementQueue;
   /** Settles when the host metrics are loaded; records are kept before that. Never rejects. */
   readonly ready: Promise<void>;
   /** @throws DATAFLOW_ERR_METRICS_COLLECTION_FAILED on a failed, slow or impossible collection. */
@@ -94,6 +97,7 @@ function disabledTelemetry(): Telemetry {
   return {
     meterProvider: { getMeter: () => meter },
     series: undefined,
+    queue: NOTHING_WAITS,
     ready: Promise.resolve(),
     collect: async () => NOTHING_COLLECTED.resourceMetrics,
     scrape: async () => ({ ...NOTHING_COLLECTED.resourceMetrics, families: [] }),
@@ -110,6 +114,7 @@ function hostTelemetry(config: TelemetryConfig, meterProvider: MeterProviderApi)
   return {
     meterProvider,
     series: undefined,
+    queue: NOTHING_WAITS,
     ready: Promise.resolve(),
     collect: refuse,
     scrape: refuse,
@@ -137,6 +142,8 @@ function ownTelemetry(options: TelemetryOptions): Telemetry {
   const wanted = instrumentFilter(config.filter);
   const views = viewsFor(config, wanted);
   const engine = createEngine(config, views, wanted);
+  const queue = new MeasurementQueue(() => engine.ignoresContext);
+  engine.beforeReading(() => queue.drain());
   let hostMetrics: HostMetricsProducer | undefined;
   // Loading host metrics takes a while; the reader asks for them at each collection, and gets them once they are there.
   const host: MetricProducer = {
@@ -199,6 +206,7 @@ function ownTelemetry(options: TelemetryOptions): Telemetry {
         engine.removeExactly(attributes);
       },
     },
+    queue,
     ready,
     collect: () => unlessClosed(collect),
     scrape: () => unlessClosed(scrape),

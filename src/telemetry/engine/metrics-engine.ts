@@ -56,6 +56,7 @@ export class MetricsEngine implements MeterProvider {
   readonly #streams: Stream[] = [];
   readonly #meters = new Map<string, EngineMeter>();
   readonly #said = new Set<string>();
+  #beforeReading = (): void => {};
 
   constructor(options: MetricsEngineOptions = {}) {
     this.#options = options;
@@ -88,6 +89,16 @@ export class MetricsEngine implements MeterProvider {
     return meter;
   }
 
+  /** False where exemplars may be asked for: a measurement is then to be recorded in the context that it was taken in. */
+  get ignoresContext(): boolean {
+    return !this.#tracing.isOn;
+  }
+
+  /** `record` is called before anybody reads or removes a number, to bring in what was measured and not recorded yet. */
+  beforeReading(record: () => void): void {
+    this.#beforeReading = record;
+  }
+
   /** Points of all instruments; a histogram's is one. */
   get size(): number {
     let size = 0;
@@ -97,12 +108,14 @@ export class MetricsEngine implements MeterProvider {
 
   /** Runs the callbacks of observable instruments. Gives their errors, which are logged already; never rejects. */
   observe(timeoutMs = OBSERVE_TIMEOUT_MS): Promise<readonly unknown[]> {
+    this.#beforeReading();
     this.#tracing.look();
     return this.#observers.run(timeoutMs);
   }
 
   /** Every instrument that has points, with its live cumulative numbers. Observable ones are as of the last `observe`. */
   families(): Iterable<MetricFamily> {
+    this.#beforeReading();
     const before = this.#registry.nextOrdinal;
     const streams = this.#streams;
     return {
@@ -118,6 +131,7 @@ export class MetricsEngine implements MeterProvider {
    * their callbacks observe them.
    */
   remove(attributes: Attributes, instrument?: string): number {
+    this.#beforeReading();
     let removed = 0;
     for (const series of this.#registry.matching(attributes)) removed += this.#removeSeries(series, instrument);
     return removed;
@@ -125,13 +139,20 @@ export class MetricsEngine implements MeterProvider {
 
   /** Removes the one series of exactly these attributes from all instruments or from one. */
   removeExactly(attributes: Attributes, instrument?: string): number {
+    this.#beforeReading();
     const series = this.#registry.resolve(attributes, () => false);
     return series === undefined ? 0 : this.#removeSeries(series, instrument);
   }
 
   /** The cumulative numbers as the SDK's data, observable ones as of the last `observe`. */
   async snapshot(): Promise<ScopeMetrics[]> {
-    const producer = new EngineProducer(this.#streams, this.#registry, { observe: async () => [], now: this.#now });
+    const producer = new EngineProducer(this.#streams, this.#registry, {
+      observe: async () => {
+        this.#beforeReading();
+        return [];
+      },
+      now: this.#now,
+    });
     return (await producer.collect()).resourceMetrics.scopeMetrics;
   }
 

@@ -25,6 +25,7 @@ function start(config: Partial<ActorMetricsConfig> = {}): ActorMetrics {
     config: { ...DEFAULT_ACTOR_METRICS_CONFIG, ...config },
     system: 'test',
     series: telemetry.series,
+    queue: telemetry.queue,
     warn: (message) => warnings.push(message),
   });
   return metrics;

@@ -13,6 +13,7 @@ import { sampleValue } from '../../support/prometheus-parser.ts';
 const P = { pipeline_id: 'orders' };
 const error = { errorType: 'sink', code: 'timeout', message: 'slow', retryable: true } as const;
 
+let monotonicMs = 50_000;
 let telemetry: Telemetry;
 let recorder: PipelineRecorder;
 
@@ -44,11 +45,12 @@ beforeEach(() => {
   const { series } = telemetry;
   const reporter = new PipelineMetricsReporter(telemetry.meterProvider.getMeter(METER_NAME), {
     ...(series === undefined ? {} : { series }),
+    clock: { now: () => 9_000, monotonic: () => monotonicMs },
     warn: (message) => {
       throw new Error(message);
     },
   });
-  recorder = createPipelineRecorder(reporter);
+  recorder = createPipelineRecorder(reporter, telemetry.queue);
 });
 
 afterEach(() => telemetry.shutdown());
@@ -139,4 +141,54 @@ test('restoring moves gauges and counts nothing; releasing takes the gauges back
   families = await scrape(telemetry);
   expect(sampleValue(families, 'dataflow_pipelines_running')).toBe(0);
   expect(sampleValue(families, 'dataflow_batches_processed_total', P)).toBe(0);
+});
+
+describe('what comes with every batch waits', () => {
+  const batch = { type: 'BatchProcessed', batchId: 'b', successCount: 8, failureCount: 0, processingTimeMs: 5 };
+  const checkpoint = { type: 'CheckpointUpdated', checkpoint: { offset: 10, timestamp: 3_000, recordsProcessed: 10 } };
+  const processed = (families: Awaited<ReturnType<typeof scrape>>) =>
+    sampleValue(families, 'dataflow_batches_processed_total', P);
+
+  test('and is there for whoever reads', async () => {
+    record({ type: 'PipelineStarted' }, 'configured', 'running');
+    record(batch, 'running');
+    const read = [...telemetry.families()].find(({ name }) => name === 'dataflow.batches.processed');
+    expect([...(read?.points() ?? [])].map(({ value }) => value)).toEqual([1]);
+    record(batch, 'running');
+    expect(processed(await scrape(telemetry))).toBe(2);
+    record(batch, 'running');
+    const { scopeMetrics } = await telemetry.collect();
+    const metric = scopeMetrics
+      .flatMap(({ metrics }) => metrics)
+      .find(({ descriptor }) => descriptor.name === read?.name);
+    expect(metric?.dataPoints.map(({ value }) => value)).toEqual([3]);
+  });
+
+  test('with the time at which it came', async () => {
+    record({ type: 'PipelineStarted' }, 'configured', 'running');
+    record({ ...batch, timestamp: 3_500 }, 'running');
+    record({ ...checkpoint, timestamp: 4_000 }, 'running');
+    monotonicMs += 9_000;
+    const families = await scrape(telemetry);
+    expect(sampleValue(families, 'dataflow_pipeline_last_batch_timestamp_seconds', P)).toBe(3.5);
+    expect(sampleValue(families, 'dataflow_checkpoint_timestamp_seconds', P)).toBe(4);
+    expect(sampleValue(families, 'dataflow_records_throughput_per_second', P)).toBeCloseTo(8 / 9);
+    record(batch, 'running');
+    monotonicMs += 11_000;
+    expect(sampleValue(await scrape(telemetry), 'dataflow_records_throughput_per_second', P)).toBe(0);
+  });
+
+  test('and neither brings back a pipeline that went nor is lost with one that left', async () => {
+    record({ type: 'PipelineStarted' }, 'configured', 'running');
+    record(batch, 'running');
+    recorder.release('orders');
+    let families = await scrape(telemetry);
+    expect([processed(families), sampleValue(families, 'dataflow_batches_inflight', P)]).toEqual([1, undefined]);
+    record(batch, 'running');
+    record({ type: 'PipelineRemoved' }, 'stopped', 'empty');
+    families = await scrape(telemetry);
+    for (const { samples } of families.values()) {
+      for (const { labels } of samples) expect(labels).not.toHaveProperty('pipeline_id');
+    }
+  });
 });

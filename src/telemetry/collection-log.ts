@@ -1,0 +1,113 @@
+/**
+ * Owns what V8 tells of its garbage collections: the one GCProfiler, and when it is started anew. A PerformanceObserver
+ * would tell of the pauses as well, but costs three times as much for each, and tells nothing of what was moved.
+ *
+ * R1 A profiler tells what it saw only when it is stopped, and buffers it until then: some kilobytes a collection.
+ * R2 A profiler that was stopped goes on to write down every collection, in memory and at the cost of a running one, until it
+ *    is collected itself: Node.js gives up its callbacks only then. So each is stopped after the first collection that
+ *    it saw. It is young still, and the next scavenge takes it; one that has seen two stays until the old space is collected.
+ * R3 No more than a few of those are made between two collections of the old space; rather, what is told comes later and in
+ *    larger portions.
+ */
+import { performance } from 'node:perf_hooks';
+import v8 from 'node:v8';
+
+export type CollectionKind = 'minor' | 'major' | 'incremental' | 'weakcb' | 'other';
+
+/** Takes one collection: the pause in seconds, and the bytes that it moved into the old space. */
+export type TakeCollection = (kind: CollectionKind, seconds: number, promotedBytes: number) => void;
+
+/** Shorter than the time in which a busy process fills its young space. */
+const LOOK_INTERVAL_MS = 20;
+const MAX_OLD_PROFILERS = 4;
+const WAIT_WITH_OLD_PROFILERS_MS = 10_000;
+/** Where a scavenge moves what survives: large objects by handing over their page. */
+const OLD_SPACES = ['old_space', 'large_object_space'];
+const KINDS: readonly (readonly [prefix: string, kind: CollectionKind])[] = [
+  ['Scavenge', 'minor'],
+  ['Minor', 'minor'],
+  ['MarkSweepCompact', 'major'],
+  ['IncrementalMarking', 'incremental'],
+  ['ProcessWeakCallbacks', 'weakcb'],
+];
+
+type SpaceStatistics = { readonly heapSpaceStatistics: readonly { spaceName: string; spaceUsedSize: number }[] };
+
+function oldBytes({ heapSpaceStatistics }: SpaceStatistics): number {
+  let bytes = 0;
+  for (const { spaceName, spaceUsedSize } of heapSpaceStatistics) {
+    if (OLD_SPACES.includes(spaceName)) bytes += spaceUsedSize;
+  }
+  return bytes;
+}
+
+function kindOf(type: string): CollectionKind {
+  for (const [prefix, kind] of KINDS) if (type.startsWith(prefix)) return kind;
+  return 'other';
+}
+
+export class CollectionLog {
+  readonly #take: TakeCollection;
+  readonly #timer: NodeJS.Timeout;
+  #profiler = new v8.GCProfiler();
+  #startedAt = performance.now();
+  #usedBytes = 0;
+  #oldProfilers = 0;
+
+  constructor(take: TakeCollection) {
+    this.#take = take;
+    this.#profiler.start();
+    this.#timer = setInterval(() => this.#look(), LOOK_INTERVAL_MS);
+    this.#timer.unref();
+  }
+
+  /** Hands over what there was until now; complete but for what R3 holds back. */
+  read(): void {
+    const waited = performance.now() - this.#startedAt;
+    if (this.#oldProfilers < MAX_OLD_PROFILERS || waited >= WAIT_WITH_OLD_PROFILERS_MS) this.#restart();
+  }
+
+  /** Hands over the last ones. */
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#handOver();
+  }
+
+  /** Only a collection makes the heap smaller, and to ask for its size costs a twentieth of a restart. */
+  #look(): void {
+    const { used_heap_size: used } = v8.getHeapStatistics();
+    if (used < this.#usedBytes) this.read();
+    this.#usedBytes = used;
+  }
+
+  #restart(): void {
+    const { seen, hasMajor } = this.#handOver();
+    this.#profiler = new v8.GCProfiler();
+    this.#profiler.start();
+    this.#startedAt = performance.now();
+    if (hasMajor) this.#oldProfilers = 0;
+    else if (seen > 1) this.#oldProfilers += 1;
+  }
+
+  #handOver(): { readonly seen: number; readonly hasMajor: boolean } {
+    const statistics = this.#stopped();
+    let hasMajor = false;
+    for (const { gcType, cost, beforeGC, afterGC } of statistics) {
+      const kind = kindOf(gcType);
+      if (kind === 'major') hasMajor = true;
+      const promoted = kind === 'minor' ? Math.max(0, oldBytes(afterGC) - oldBytes(beforeGC)) : 0;
+      this.#take(kind, cost / 1e6, promoted);
+    }
+    return { seen: statistics.length, hasMajor };
+  }
+
+  #stopped(): readonly v8.GCProfilerResult['statistics'][number][] {
+    try {
+      // It gives nothing when it was called before.
+      return this.#profiler.stop()?.statistics ?? [];
+    } catch {
+      // What cannot be read is left out: the rest is still true, since it only grows.
+      return [];
+    }
+  }
+}
