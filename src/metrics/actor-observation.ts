@@ -17,6 +17,7 @@ type What = 'waited' | 'turnEnded' | 'processed' | 'unhandled';
 
 /** What one actor tells of itself, on its way through the queue. It holds no series; those belong to its targets. */
 export class Observation implements Member, Measured {
+  readonly width = 1;
   /** The series of this actor alone, where it is tracked. */
   readonly own: Target | undefined;
   readonly groups: readonly ActorGroup[];

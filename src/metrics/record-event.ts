@@ -37,6 +37,7 @@ class EventRecorder implements PipelineRecorder {
     this.#reporter = reporter;
     this.#queue = queue;
     this.#batches = {
+      width: 5,
       take: (pipelineId, values, at) =>
         reporter.recordBatchProcessed(pipelineId, values[at]!, values[at + 1]!, values[at + 2]!, {
           wallMs: values[at + 3]!,
@@ -44,9 +45,10 @@ class EventRecorder implements PipelineRecorder {
         }),
     };
     this.#checkpoints = {
+      width: 2,
       take: (pipelineId, values, at) => reporter.recordCheckpointUpdate(pipelineId, values[at]!, values[at + 1]),
     };
-    this.#appends = { take: (_name, values, at) => reporter.recordJournalAppend(values[at]!) };
+    this.#appends = { width: 1, take: (_name, values, at) => reporter.recordJournalAppend(values[at]!) };
   }
 
   record(event: PipelineEvent, before: PipelineState, after: PipelineState): void {

@@ -11,14 +11,13 @@
  */
 import { performance } from 'node:perf_hooks';
 import v8 from 'node:v8';
+import type { Pulse } from './pulse.ts';
 
 export type CollectionKind = 'minor' | 'major' | 'incremental' | 'weakcb' | 'other';
 
 /** Takes one collection: the pause in seconds, and the bytes that it moved into the old space. */
 export type TakeCollection = (kind: CollectionKind, seconds: number, promotedBytes: number) => void;
 
-/** Shorter than the time in which a busy process fills its young space. */
-const LOOK_INTERVAL_MS = 20;
 const MAX_OLD_PROFILERS = 4;
 const WAIT_WITH_OLD_PROFILERS_MS = 10_000;
 /** Where a scavenge moves what survives: large objects by handing over their page. */
@@ -48,17 +47,17 @@ function kindOf(type: string): CollectionKind {
 
 export class CollectionLog {
   readonly #take: TakeCollection;
-  readonly #timer: NodeJS.Timeout;
+  readonly #stopLooking: () => void;
   #profiler = new v8.GCProfiler();
   #startedAt = performance.now();
   #usedBytes = 0;
   #oldProfilers = 0;
 
-  constructor(take: TakeCollection) {
+  /** @param pulse beats more often than a busy process fills its young space. */
+  constructor(take: TakeCollection, pulse: Pulse) {
     this.#take = take;
     this.#profiler.start();
-    this.#timer = setInterval(() => this.#look(), LOOK_INTERVAL_MS);
-    this.#timer.unref();
+    this.#stopLooking = pulse.onBeat(() => this.#look());
   }
 
   /** Hands over what there was until now; complete but for what R3 holds back. */
@@ -69,7 +68,7 @@ export class CollectionLog {
 
   /** Hands over the last ones. */
   stop(): void {
-    clearInterval(this.#timer);
+    this.#stopLooking();
     this.#handOver();
   }
 

@@ -1,5 +1,5 @@
 /**
- * Owns what the event loop's series need: a timer whose lateness is the delay, and a tick that closes a window.
+ * Owns what the event loop's series need: how late the pulse beats, which is the delay, and a tick that closes a window.
  *
  * R1 Every reader sees the same closed window; reading changes nothing, so that two readers do not take each other's
  *    values. Before the first tick it is what there is since the start.
@@ -11,9 +11,8 @@ import { createHistogram, performance, type RecordableHistogram } from 'node:per
 import type { Meter } from '@opentelemetry/api';
 import type { InstrumentKey } from '../metrics/names.ts';
 import { observeGauge, stopAll } from './observe-gauge.ts';
+import { PULSE_MS, type Pulse } from './pulse.ts';
 
-/** A block shorter than this may fall between two looks at the clock. */
-const RESOLUTION_MS = 20;
 const MICROS = 1e6;
 
 type Statistic = (histogram: RecordableHistogram) => number;
@@ -28,8 +27,8 @@ const DELAYS = {
   loopDelayP99: (histogram) => histogram.percentile(99),
 } as const satisfies Partial<Record<InstrumentKey, Statistic>>;
 
-export function startEventLoopMetrics(meter: Meter, tickIntervalMs: number): () => void {
-  const delays = new LoopDelays();
+export function startEventLoopMetrics(meter: Meter, tickIntervalMs: number, pulse: Pulse): () => void {
+  const delays = new LoopDelays(pulse);
   let utilizationStart = performance.eventLoopUtilization();
   let utilization: number | undefined;
   let window: RecordableHistogram | undefined;
@@ -50,7 +49,7 @@ export function startEventLoopMetrics(meter: Meter, tickIntervalMs: number): () 
   );
   return stopAll([
     () => clearInterval(tick),
-    () => delays.stop(),
+    delays.stop,
     observeGauge(meter, 'loopUtilization', () => utilization ?? busyShare()),
     ...gauges,
   ]);
@@ -59,11 +58,12 @@ export function startEventLoopMetrics(meter: Meter, tickIntervalMs: number): () 
 /** Histograms of microseconds. */
 class LoopDelays {
   #histogram = createHistogram();
-  #due = performance.now() + RESOLUTION_MS;
-  readonly #timer = setInterval(() => this.#look(), RESOLUTION_MS);
+  /** A block shorter than the pulse may fall between two beats. */
+  #due = performance.now() + PULSE_MS;
+  readonly stop: () => void;
 
-  constructor() {
-    this.#timer.unref();
+  constructor(pulse: Pulse) {
+    this.stop = pulse.onBeat(() => this.#look());
   }
 
   get current(): RecordableHistogram {
@@ -76,13 +76,9 @@ class LoopDelays {
     return closed;
   }
 
-  stop(): void {
-    clearInterval(this.#timer);
-  }
-
   #look(): void {
     const now = performance.now();
     this.#histogram.record(Math.max(1, Math.round((now - this.#due) * 1000)));
-    this.#due = now + RESOLUTION_MS;
+    this.#due = now + PULSE_MS;
   }
 }

@@ -2,6 +2,7 @@
 import type { Attributes, Meter, ObservableResult } from '@opentelemetry/api';
 import { createInstrument } from '../metrics/instruments.ts';
 import { type CollectionKind, CollectionLog } from './collection-log.ts';
+import type { Pulse } from './pulse.ts';
 
 // Frozen, so that an engine may know a series by its object alone.
 const ATTRIBUTES: Readonly<Record<CollectionKind, Attributes>> = {
@@ -13,14 +14,14 @@ const ATTRIBUTES: Readonly<Record<CollectionKind, Attributes>> = {
 };
 
 /** Ends with the returned function. Every pause is recorded, at the latest when the metrics are collected. */
-export function startGcMetrics(meter: Meter): () => void {
+export function startGcMetrics(meter: Meter, pulse: Pulse): () => void {
   const pauses = createInstrument(meter, 'gcPause');
   const promotion = createInstrument(meter, 'gcPromotion');
   let promotedBytes = 0;
   const log = new CollectionLog((kind, seconds, promoted) => {
     pauses.record(seconds, ATTRIBUTES[kind]);
     promotedBytes += promoted;
-  });
+  }, pulse);
   const observe = (result: ObservableResult): void => {
     log.read();
     result.observe(promotedBytes);

@@ -38,6 +38,7 @@ import { createHostMetrics, type HostMetricsProducer } from './host-metrics.ts';
 import { instrumentFilter } from './instrument-filter.ts';
 import { pushesOtlp } from './otlp/otlp-config.ts';
 import { createOtlpReader } from './otlp/otlp-reader.ts';
+import { Pulse } from './pulse.ts';
 import { startCpuMetrics, startMemoryMetrics, startThreadMetrics } from './runtime-metrics.ts';
 import type { TelemetryConfig } from './telemetry-config.ts';
 import { seriesLimitFor, viewsFor } from './views.ts';
@@ -276,8 +277,10 @@ function startRuntime(config: TelemetryConfig, provider: MeterProviderApi): () =
   const meter = provider.getMeter(`${METER_NAME}/runtime`);
   const stops: (() => void)[] = [];
   if (config.runtime.enabled) {
-    stops.push(startMemoryMetrics(meter), startThreadMetrics(meter), startGcMetrics(meter));
-    stops.push(startEventLoopMetrics(meter, config.tickIntervalMs));
+    const pulse = new Pulse();
+    // The first to look at the clock: what others do on a beat is no delay.
+    stops.push(startEventLoopMetrics(meter, config.tickIntervalMs, pulse));
+    stops.push(startMemoryMetrics(meter), startThreadMetrics(meter), startGcMetrics(meter, pulse), () => pulse.stop());
   }
   if (config.process.enabled) stops.push(startCpuMetrics(meter, config.tickIntervalMs));
   return () => {

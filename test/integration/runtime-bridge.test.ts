@@ -79,10 +79,11 @@ test('promotion and pauses are what V8 itself traces', async () => {
   const script = `
     import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
     import { startGcMetrics } from 'dist:telemetry/gc-metrics.js';
+    import { Pulse } from 'dist:telemetry/pulse.js';
     class Reader extends MetricReader { async onForceFlush() {} async onShutdown() {} }
     const reader = new Reader();
     const provider = new MeterProvider({ readers: [reader] });
-    const stop = startGcMetrics(provider.getMeter('test'));
+    const stop = startGcMetrics(provider.getMeter('test'), new Pulse());
     await new Promise((resolve) => setTimeout(resolve, 50));
     console.log('BEGIN');
     const kept = [];
@@ -116,8 +117,9 @@ test('hundreds of collections cost no memory, and the old space need not be coll
   const script = `
     import { MetricsEngine } from 'dist:telemetry/engine/metrics-engine.js';
     import { startGcMetrics } from 'dist:telemetry/gc-metrics.js';
+    import { Pulse } from 'dist:telemetry/pulse.js';
     const engine = new MetricsEngine();
-    const stop = startGcMetrics(engine.getMeter('test'));
+    const stop = startGcMetrics(engine.getMeter('test'), new Pulse());
     const count = () => {
       let sum = 0;
       for (const { name, points } of engine.families())

@@ -4,7 +4,11 @@ import { type Measured, MeasurementQueue, NOTHING_WAITS } from '../../../src/met
 let taken: [string, ...number[]][];
 let mayWait: boolean;
 let queue: MeasurementQueue;
-const measured: Measured = { take: (name, values, at) => taken.push([name, ...values.slice(at, at + 5)]) };
+
+function measuring(width: Measured['width'], prefix = ''): Measured {
+  return { width, take: (name, values, at) => taken.push([prefix + name, ...values.slice(at, at + width)]) };
+}
+const measured = measuring(5);
 
 beforeEach(() => {
   taken = [];
@@ -13,16 +17,17 @@ beforeEach(() => {
 });
 
 test('what waits is recorded once, in its order (R1)', () => {
-  const later: Measured = { take: (name, values, at) => taken.push([`later ${name}`, values[at]!]) };
   queue.add(measured, 'a', 1, 2, 3, 4, 5);
-  queue.add(later, 'b', 2);
+  queue.add(measuring(1, 'one '), 'b', 2);
+  queue.add(measuring(2, 'two '), 'b', 2, 3);
   queue.add(measured, '', 3);
   expect(taken).toEqual([]);
   queue.drain();
   queue.drain();
   expect(taken).toEqual([
     ['a', 1, 2, 3, 4, 5],
-    ['later b', 2],
+    ['one b', 2],
+    ['two b', 2, 3],
     ['', 3, 0, 0, 0, 0],
   ]);
 });
@@ -50,6 +55,7 @@ test('what may not wait comes behind what waits (R1)', () => {
 
 test('to drain while it is drained records nothing twice', () => {
   const again: Measured = {
+    width: 5,
     take: (name, values, at) => {
       measured.take(name, values, at);
       queue.drain();

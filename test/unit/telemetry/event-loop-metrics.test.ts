@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, test } from '@jest/globals';
 import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
 import { startEventLoopMetrics } from '../../../src/telemetry/event-loop-metrics.ts';
+import { Pulse } from '../../../src/telemetry/pulse.ts';
 
 class Reader extends MetricReader {
   protected override async onForceFlush(): Promise<void> {}
@@ -22,7 +23,12 @@ let stop = (): void => {};
 
 function start(tickIntervalMs: number): [Reader, Reader] {
   const readers: [Reader, Reader] = [new Reader(), new Reader()];
-  stop = startEventLoopMetrics(new MeterProvider({ readers }).getMeter('test'), tickIntervalMs);
+  const pulse = new Pulse();
+  const end = startEventLoopMetrics(new MeterProvider({ readers }).getMeter('test'), tickIntervalMs, pulse);
+  stop = () => {
+    end();
+    pulse.stop();
+  };
   return readers;
 }
 
