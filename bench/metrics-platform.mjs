@@ -1,7 +1,7 @@
 /**
- * Several file pipelines at full speed on two platforms that live side by side in one process, with metrics and without:
- * `metrics-platform.mjs <pairs of rounds> <pipelines>`. They take turns, so that both run the same compiled code and meet the
- * same drift of the machine. Prints { first: { on, off }, on: [[user, system, main]…], off: … }: of each round, the seconds of
+ * Several file pipelines at full speed on platforms that live side by side in one process, with metrics and twice without:
+ * `metrics-platform.mjs <turns> <pipelines>`. They take turns, so that all run the same compiled code and meet the
+ * same drift of the machine. Prints { first: { on, off }, on: [[user, system, main]…], off: …, control: … }: of each round, the seconds of
  * CPU of the whole process, and of the thread of its event loop, from the start of the pipelines to their end.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { startTelemetry } from '../dist/telemetry/start-telemetry.js';
 import { DEFAULT_TELEMETRY_CONFIG, mergeTelemetryConfig } from '../dist/telemetry/telemetry-config.js';
 import { flightsFile } from './flights.mjs';
 
-const [pairs, pipelineCount] = process.argv.slice(2).map(Number);
+const [turns, pipelineCount] = process.argv.slice(2).map(Number);
 /** Until V8 has compiled what it is going to: in the second round that is still a tenth of the CPU. */
 const WARM_UP = 5;
 // V8 lets go of code together with the objects that it was compiled for, and would compile it again in the next round.
@@ -82,7 +82,10 @@ const runtime = mergeTelemetryConfig(DEFAULT_TELEMETRY_CONFIG, { host: { groups:
 const platforms = {
   on: await open({ runtime: { enabled: false }, process: { enabled: false } }),
   off: await open({ enabled: false }),
+  // The same once more: what it differs by is what a difference is worth here.
+  control: await open({ enabled: false }),
 };
+const MODES = Object.keys(platforms);
 v8.setFlagsFromString('--expose-gc');
 const collect = vm.runInNewContext('gc');
 async function round(mode) {
@@ -94,12 +97,13 @@ async function round(mode) {
   await telemetry?.shutdown();
   return seconds;
 }
-const seconds = { on: [], off: [] };
-for (let pair = 0; pair < WARM_UP + pairs; pair++) {
-  // The one that goes first changes, so that what one leaves behind meets both.
-  for (const mode of pair % 2 === 0 ? ['on', 'off'] : ['off', 'on']) {
+const seconds = { on: [], off: [], control: [] };
+for (let turn = 0; turn < WARM_UP + turns; turn++) {
+  // The one that goes first changes, and who follows whom, so that what one leaves behind meets all.
+  const order = [0, 1, 2].map((place) => MODES[(turn + (turn % 2 === 0 ? place : 2 * place)) % 3]);
+  for (const mode of order) {
     const taken = await round(mode);
-    if (pair >= WARM_UP) seconds[mode].push(taken);
+    if (turn >= WARM_UP) seconds[mode].push(taken);
   }
 }
 for (const { close } of Object.values(platforms)) await close();
