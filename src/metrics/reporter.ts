@@ -8,14 +8,12 @@
  * R4 Labels are bounded: states are the six words, error codes are limited, ids are the pipelines' own.
  */
 import type { Attributes, Counter, Histogram, Meter, ObservableResult } from '@opentelemetry/api';
-import type { PipelineMetrics, PipelineState, PipelineStatus } from '../domain/state.ts';
+import type { PipelineMetrics, PipelineState } from '../domain/state.ts';
 import { ErrorCodes } from './error-codes.ts';
 import { processWarning, type Warn, WarnOnce } from './guard.ts';
 import { createInstrument } from './instruments.ts';
 import { type LivePipeline, LivePipelines } from './live-pipelines.ts';
-
-/** A pipeline state, or the word that names it. */
-export type StateArgument = PipelineStatus | Pick<PipelineState, 'status'>;
+import { STATES, type StateArgument, statusOf, TRANSITIONS } from './state-labels.ts';
 
 /** What takes series away when their pipeline goes; an engine without it keeps them. */
 export interface SeriesControl {
@@ -47,29 +45,7 @@ export interface PipelineMetricsReporterOptions {
   readonly version?: string;
 }
 
-const STATES: readonly string[] = ['empty', 'configured', 'running', 'paused', 'stopped', 'failed'];
-
-const TRANSITIONS = [
-  ['empty', 'configured'],
-  ['configured', 'running'],
-  ['configured', 'stopped'],
-  ['running', 'paused'],
-  ['running', 'stopped'],
-  ['running', 'failed'],
-  ['paused', 'running'],
-  ['paused', 'stopped'],
-  ['stopped', 'running'],
-  ['stopped', 'configured'],
-  ['failed', 'configured'],
-] as const;
-
 const systemTime = { now: () => Date.now(), monotonic: () => performance.now() };
-
-function statusOf(state: unknown): PipelineStatus | undefined {
-  const word = typeof state === 'object' && state !== null && 'status' in state ? state.status : state;
-  const label = typeof word === 'string' ? word.toLowerCase() : '';
-  return STATES.includes(label) ? (label as PipelineStatus) : undefined;
-}
 
 /** The documented recording API, one instance a meter. */
 export class PipelineMetricsReporter {
