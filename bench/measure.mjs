@@ -19,9 +19,12 @@ export function inProcess(name, args = [], nodeArgs = []) {
   });
 }
 
-export function median(values) {
+export const median = (values) => quantile(values, 0.5);
+
+/** `share` of the values, from 0 to below 1, are smaller. */
+export function quantile(values, share) {
   const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
+  return sorted[Math.floor(sorted.length * share)];
 }
 
 /** Each of the functions in turn, `rounds` times, so that a drift of the machine meets all of them. */

@@ -5,7 +5,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { inProcess, interleaved, median } from './measure.mjs';
+import { inProcess, interleaved, median, quantile } from './measure.mjs';
 
 const isQuick = process.argv.includes('--quick');
 const ROUNDS = isQuick ? 1 : 5;
@@ -97,7 +97,6 @@ async function platform() {
   const result = await inProcess('metrics-platform.mjs', [isQuick ? 1 : PLATFORM_TURNS, 4]);
   const whole = ([user, system]) => user + system;
   const main = (round) => round[2];
-  const quantile = (values, share) => values.toSorted((a, b) => a - b)[Math.floor(values.length * share)];
   const percent = (value) => `${fixed(value * 100, 1)} %`;
   const seconds = (value) => `${fixed(value, 3)} s`;
   /** What is more is always of the process's CPU, since that is what a user pays. */
@@ -115,11 +114,7 @@ async function platform() {
       '≤ 1 %',
     ];
   };
-  const pairs = (mode) =>
-    quantile(
-      result[mode].map((round, turn) => whole(round) / whole(result.off[turn]) - 1),
-      0.5,
-    );
+  const pairs = (mode) => median(result[mode].map((round, turn) => whole(round) / whole(result.off[turn]) - 1));
   const { first } = result;
   const more = percent(first.on / first.off - 1);
   const ofMain = 'the thread of the event loop alone; more: of the whole process';

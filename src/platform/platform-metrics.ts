@@ -15,9 +15,8 @@ import type { TelemetryConfig } from '../telemetry/telemetry-config.ts';
 import { type MetricPoint, snapshotOf } from './metric-snapshot.ts';
 import { packageVersion } from './package-version.ts';
 
-/** The metrics of a platform: the documented reporter, a snapshot of every value, and the endpoint. */
+/** The metrics of a platform: what its runtime tells, a snapshot of every value, and the endpoint. */
 export interface PlatformMetrics {
-  readonly reporter: PipelineMetricsReporter;
   readonly recorder: PipelineRecorder;
   /** Undefined where nothing of the actors is wanted: the runtime then takes no times. */
   readonly actors: ActorObserver | undefined;
@@ -71,7 +70,6 @@ export async function startPlatformMetrics(options: PlatformMetricsOptions): Pro
       ? await startPrometheusServer({ ...config.prometheus, env, collect, ready: () => isReady })
       : undefined;
     return {
-      reporter,
       recorder: config.enabled ? createPipelineRecorder(reporter, telemetry.queue) : NO_RECORDER,
       actors,
       url: server?.url,

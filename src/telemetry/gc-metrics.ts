@@ -13,7 +13,7 @@ const ATTRIBUTES: Readonly<Record<CollectionKind, Attributes>> = {
   other: Object.freeze({ gc: 'other' }),
 };
 
-/** Ends with the returned function. Every pause is recorded, at the latest when the metrics are collected. */
+/** Ends with the returned function. Every pause is recorded: when metrics are collected, but for what the log holds back. */
 export function startGcMetrics(meter: Meter, pulse: Pulse): () => void {
   const pauses = createInstrument(meter, 'gcPause');
   const promotion = createInstrument(meter, 'gcPromotion');

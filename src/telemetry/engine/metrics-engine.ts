@@ -146,13 +146,8 @@ export class MetricsEngine implements MeterProvider {
 
   /** The cumulative numbers as the SDK's data, observable ones as of the last `observe`. */
   async snapshot(): Promise<ScopeMetrics[]> {
-    const producer = new EngineProducer(this.#streams, this.#registry, {
-      observe: async () => {
-        this.#beforeReading();
-        return [];
-      },
-      now: this.#now,
-    });
+    this.#beforeReading();
+    const producer = new EngineProducer(this.#streams, this.#registry, { observe: async () => [], now: this.#now });
     return (await producer.collect()).resourceMetrics.scopeMetrics;
   }
 
