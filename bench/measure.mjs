@@ -27,6 +27,21 @@ export function quantile(values, share) {
   return sorted[Math.floor(sorted.length * share)];
 }
 
+/** The mean of the middle half: what single disturbed rounds do not move, and steadier than the median. */
+export function midmean(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.slice(Math.floor(sorted.length / 4), Math.ceil((sorted.length * 3) / 4));
+  return middle.reduce((sum, value) => sum + value, 0) / middle.length;
+}
+
+/** Half the width of the 95 % interval of the midmean, by drawing from the values again and again (bootstrap). */
+export function midmeanError(values, draws = 1000) {
+  const drawn = Array.from({ length: draws }, () =>
+    midmean(values.map(() => values[Math.floor(Math.random() * values.length)])),
+  );
+  return (quantile(drawn, 0.975) - quantile(drawn, 0.025)) / 2;
+}
+
 /** Each of the functions in turn, `rounds` times, so that a drift of the machine meets all of them. */
 export async function interleaved(rounds, functions) {
   const results = functions.map(() => []);

@@ -15,11 +15,13 @@ import { DEFAULT_TELEMETRY_CONFIG, mergeTelemetryConfig } from '../dist/telemetr
 import { flightsFile } from './flights.mjs';
 
 const [turns, pipelineCount] = process.argv.slice(2).map(Number);
-/** Until V8 has compiled what it is going to: in the second round that is still a tenth of the CPU. */
-const WARM_UP = 5;
+/** Until V8 has compiled what it is going to: the first ones take twice the CPU. */
+const WARM_UP = 15;
+/** Of the flights, for each pipeline: the shorter a round, the more alike are the machine's moods in the rounds of a turn. */
+const PART = 1 / 4;
 // V8 lets go of code together with the objects that it was compiled for, and would compile it again in the next round.
 const kept = [];
-const input = await flightsFile('ndjson');
+const input = await flightsFile('ndjson', PART);
 
 /** Linux alone tells it; elsewhere 0. */
 const SCHEDULED = `/proc/self/task/${process.pid}/schedstat`;

@@ -10,8 +10,8 @@ const MOST_VALUES = 5;
 
 /** Records what it gave to the queue. Must neither throw nor add to the queue. */
 export interface Measured {
-  /** How many of the values it needs: 1, 2 or 5. The fewer, the fewer cache lines. */
-  readonly width: 1 | 2 | 5;
+  /** How many of the values it needs. The fewer, the fewer cache lines. */
+  readonly width: 1 | 5;
   /** @param name and `values[at]`, `values[at + 1]` …: as they were given. */
   take(name: string, values: Float64Array, at: number): void;
 }
@@ -46,8 +46,8 @@ export class MeasurementQueue {
     const { width } = measured;
     const values = this.#values;
     values[at] = a;
-    if (width > 1) values[at + 1] = b;
-    if (width > 2) {
+    if (width > 1) {
+      values[at + 1] = b;
       values[at + 2] = c;
       values[at + 3] = d;
       values[at + 4] = e;

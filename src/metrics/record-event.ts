@@ -45,8 +45,8 @@ class EventRecorder implements PipelineRecorder {
         }),
     };
     this.#checkpoints = {
-      width: 2,
-      take: (pipelineId, values, at) => reporter.recordCheckpointUpdate(pipelineId, values[at]!, values[at + 1]),
+      width: 1,
+      take: (pipelineId, values, at) => reporter.recordCheckpointAt(pipelineId, values[at]!),
     };
     this.#appends = { width: 1, take: (_name, values, at) => reporter.recordJournalAppend(values[at]!) };
   }
@@ -65,13 +65,9 @@ class EventRecorder implements PipelineRecorder {
         this.#queue.add(this.#batches, pipelineId, successCount, failureCount, processingTimeMs, timestamp, now);
         break;
       }
-      case 'CheckpointUpdated': {
-        const { offset } = event.checkpoint;
-        // Only whether it is one at all matters to the reporter.
-        const number = typeof offset === 'number' ? offset : 0;
-        this.#queue.add(this.#checkpoints, event.pipelineId, number, event.timestamp);
+      case 'CheckpointUpdated':
+        this.#queue.add(this.#checkpoints, event.pipelineId, event.timestamp);
         break;
-      }
       case 'BatchTimedOut':
       case 'BatchFailed':
       case 'RetryScheduled':

@@ -194,15 +194,19 @@ export class PipelineMetricsReporter {
     this.#record('recordBatchTimeout', pipelineId, ({ attributes }) => this.#timeouts.add(1, attributes));
   }
 
-  /** @param wallMs when it was updated; default: now. */
-  recordCheckpointUpdate(pipelineId: string, offset: number | string, wallMs?: number): void {
+  recordCheckpointUpdate(pipelineId: string, offset: number | string): void {
+    if (typeof offset !== 'string' && !this.#warn.accepts(offset, 'recordCheckpointUpdate', 'offset')) return;
+    this.recordCheckpointAt(pipelineId, this.#clock.now());
+  }
+
+  /** @param wallMs when it was updated. */
+  recordCheckpointAt(pipelineId: string, wallMs: number): void {
     const method = 'recordCheckpointUpdate';
     try {
       const pipeline = this.#pipeline(pipelineId, method);
       if (pipeline === undefined) return;
-      if (typeof offset !== 'string' && !this.#warn.accepts(offset, method, 'offset')) return;
       this.#checkpoints.add(1, pipeline.attributes);
-      pipeline.checkpointAtMs = wallMs ?? this.#clock.now();
+      pipeline.checkpointAtMs = wallMs;
     } catch (error) {
       this.#internal(method, error);
     }

@@ -14,6 +14,8 @@ import { observeGauge, stopAll } from './observe-gauge.ts';
 import { PULSE_MS, type Pulse } from './pulse.ts';
 
 const MICROS = 1e6;
+/** Ten seconds of them. */
+const MOST_WAITING = 500;
 
 type Statistic = (histogram: RecordableHistogram) => number;
 
@@ -58,6 +60,8 @@ export function startEventLoopMetrics(meter: Meter, tickIntervalMs: number, puls
 /** Histograms of microseconds. */
 class LoopDelays {
   #histogram = createHistogram();
+  /** Not in the histogram yet: one by one between two pieces of other work, each costs ten times as much. */
+  readonly #waiting: number[] = [];
   /** A block shorter than the pulse may fall between two beats. */
   #due = performance.now() + PULSE_MS;
   readonly stop: () => void;
@@ -67,18 +71,24 @@ class LoopDelays {
   }
 
   get current(): RecordableHistogram {
+    this.#recordWaiting();
     return this.#histogram;
   }
 
   closeWindow(): RecordableHistogram {
-    const closed = this.#histogram;
+    const closed = this.current;
     this.#histogram = createHistogram();
     return closed;
   }
 
   #look(): void {
     const now = performance.now();
-    this.#histogram.record(Math.max(1, Math.round((now - this.#due) * 1000)));
+    this.#waiting.push(Math.max(1, Math.round((now - this.#due) * 1000)));
     this.#due = now + PULSE_MS;
+    if (this.#waiting.length === MOST_WAITING) this.#recordWaiting();
+  }
+
+  #recordWaiting(): void {
+    for (const micros of this.#waiting.splice(0)) this.#histogram.record(micros);
   }
 }
