@@ -7,9 +7,11 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import v8 from 'node:v8';
 import vm from 'node:vm';
 import { startPlatform } from '../dist/index.js';
+import { PULSE_MS } from '../dist/telemetry/pulse.js';
 import { startTelemetry } from '../dist/telemetry/start-telemetry.js';
 import { DEFAULT_TELEMETRY_CONFIG, mergeTelemetryConfig } from '../dist/telemetry/telemetry-config.js';
 import { flightsFile } from './flights.mjs';
@@ -94,7 +96,11 @@ async function round(mode) {
   const telemetry = mode === 'on' ? await startTelemetry({ config: runtime }) : undefined;
   kept.push(telemetry);
   // What was made before, such as for the start of the telemetry, is not to be moved out of the young space in this round.
-  for (let age = 0; age < 2; age++) collect({ type: 'minor' });
+  for (let age = 0; age < 2; age++) {
+    collect({ type: 'minor' });
+    // What watches the collections looks between two of them, as it does at work.
+    await delay(2 * PULSE_MS);
+  }
   const seconds = await platforms[mode].round();
   await telemetry?.shutdown();
   return seconds;

@@ -32,6 +32,8 @@ class EventRecorder implements PipelineRecorder {
   readonly #batches: Measured;
   readonly #checkpoints: Measured;
   readonly #appends: Measured;
+  readonly #inflight: Measured;
+  readonly #lag: Measured;
 
   constructor(reporter: PipelineMetricsReporter, queue: MeasurementQueue) {
     this.#reporter = reporter;
@@ -49,6 +51,8 @@ class EventRecorder implements PipelineRecorder {
       take: (pipelineId, values, at) => reporter.recordCheckpointAt(pipelineId, values[at]!),
     };
     this.#appends = { width: 1, take: (_name, values, at) => reporter.recordJournalAppend(values[at]!) };
+    this.#inflight = { width: 1, take: (id, values, at) => reporter.setBatchesInflight(id, values[at]!) };
+    this.#lag = { width: 1, take: (id, values, at) => reporter.setSourceLag(id, values[at]!) };
   }
 
   record(event: PipelineEvent, before: PipelineState, after: PipelineState): void {
@@ -89,13 +93,12 @@ class EventRecorder implements PipelineRecorder {
     this.#reporter.releasePipeline(pipelineId);
   }
 
-  // Nothing that waits touches these two gauges, and their pipeline is known long before: no need to drain.
   batchesInflight(pipelineId: string, count: number): void {
-    this.#reporter.setBatchesInflight(pipelineId, count);
+    this.#queue.add(this.#inflight, pipelineId, count);
   }
 
   sourceLag(pipelineId: string, records: number): void {
-    this.#reporter.setSourceLag(pipelineId, records);
+    this.#queue.add(this.#lag, pipelineId, records);
   }
 
   batchDeduplicated(pipelineId: string): void {
