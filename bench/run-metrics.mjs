@@ -9,7 +9,9 @@ import { inProcess, interleaved, median, midmean, midmeanError } from './measure
 
 const isQuick = process.argv.includes('--quick');
 const ROUNDS = isQuick ? 1 : 5;
-const PLATFORM_TURNS = 400;
+const PLATFORM_PROCESSES = isQuick ? 1 : 5;
+const PLATFORM_TURNS = isQuick ? 4 : 40;
+const PROFILE_ROUNDS = 30;
 const PAGE = new URL('./METRICS.md', import.meta.url);
 const LIBRARIES = ['ours', 'prom', 'sdk'];
 const sections = [];
@@ -94,44 +96,69 @@ async function reporter() {
 }
 
 async function platform() {
-  const { first, ...rounds } = await inProcess('metrics-platform.mjs', [isQuick ? 4 : PLATFORM_TURNS, 4]);
+  // Which code V8 compiles when, and where what lies, differs between two platforms that are the same: so, several of each.
+  const runs = [];
+  for (let number = 0; number < PLATFORM_PROCESSES; number++) {
+    runs.push(await inProcess('metrics-platform.mjs', [PLATFORM_TURNS, 4]));
+  }
   const whole = ([user, system]) => user + system;
   const main = (round) => round[2];
-  // What is more is always of the process's CPU, since that is what a user pays.
-  const cpu = median([...rounds.off, ...rounds.control].map(whole));
-  const percent = (value) => `${fixed(value * 100, 1)} %`;
-  const seconds = (value) => `${fixed(value, 3)} s`;
-  /** Of each turn by itself: the machine is never the same for long. */
+  const unmetered = ({ off, control }) => [...off, ...control];
+  const percent = (value) => `${fixed(value * 100, 2)} %`;
+  const seconds = (values) => `${fixed(median(values), 3)} s`;
+  /** Of each turn by itself, since the machine is never the same for long; and of the process's CPU, since a user pays that. */
   const more = (of, difference) => {
-    const turns = rounds.on.map((_, turn) => {
-      const [on, off, control] = [rounds.on, rounds.off, rounds.control].map((mode) => of(mode[turn]));
-      return difference(on, off, control) / cpu;
+    const turns = runs.flatMap((run) => {
+      const cpu = median(unmetered(run).map(whole));
+      return run.on.map((on, turn) => difference(of(on), of(run.off[turn]), of(run.control[turn])) / cpu);
     });
     return `${percent(midmean(turns))} ± ${percent(midmeanError(turns))}`;
   };
   const row = (title, of) => [
     title,
-    seconds(median(rounds.on.map(of))),
-    seconds(median([...rounds.off, ...rounds.control].map(of))),
+    seconds(runs.flatMap(({ on }) => on.map(of))),
+    seconds(runs.flatMap((run) => unmetered(run).map(of))),
     more(of, (on, off, control) => on - (off + control) / 2),
     more(of, (_on, off, control) => control - off),
     '≤ 1 %',
   ];
+  const first = (mode) => runs.map((run) => run.first[mode]);
   table(
     'Whole platform: four file pipelines at full speed, batches of 500, CPU',
     ['', 'metrics on, a round', 'metrics off', 'more, of the process', 'control: off against off', 'target'],
     [
       row('the process', whole),
       // Linux alone tells it.
-      ...(rounds.on.some((round) => main(round) === 0) ? [] : [row('of it the thread of the event loop', main)]),
+      ...(runs.some(({ on }) => on.some((round) => main(round) === 0))
+        ? []
+        : [row('of it the thread of the event loop', main)]),
       [
         'the first round of a platform, compilation included',
-        seconds(first.on),
-        seconds(first.off),
-        percent(first.on / first.off - 1),
+        seconds(first('on')),
+        seconds(first('off')),
+        percent(median(first('on').map((on, run) => on / first('off')[run] - 1))),
         '',
         '–',
       ],
+    ],
+  );
+}
+
+async function profile() {
+  const run = await inProcess('metrics-profile.mjs', [isQuick ? 1 : PROFILE_ROUNDS, 4]);
+  const { cpuMs, profiledMs, collections, callbackMs } = run;
+  const row = (title, ms) => [title, `${fixed(ms, 2)} ms`, `${fixed((ms / cpuMs) * 100, 2)} %`];
+  const watched = collections * callbackMs;
+  table(
+    `The same in a CPU profile: a round takes ${fixed(cpuMs)} ms`,
+    ['', 'a round', 'of the process'],
+    [
+      row('recording, and watching the runtime', profiledMs),
+      row(
+        `V8's callbacks about collections: ${fixed(collections)} collections, ${fixed(callbackMs * 1000)} µs each`,
+        watched,
+      ),
+      row('together', profiledMs + watched),
     ],
   );
 }
@@ -140,9 +167,10 @@ await recording();
 await scraping();
 await reporter();
 await platform();
+await profile();
 
 if (process.argv.includes('--write')) {
-  const machine = `Node.js ${process.versions.node}, ${cpus().length} processors, medians of ${ROUNDS} rounds (scrapes: 3, platform: ${PLATFORM_TURNS} turns).`;
+  const machine = `Node.js ${process.versions.node}, ${cpus().length} processors, medians of ${ROUNDS} rounds (scrapes: 3, platform: ${PLATFORM_PROCESSES} processes of ${PLATFORM_TURNS} turns).`;
   const before = readFileSync(PAGE, 'utf8').split('<!-- measured -->')[0];
   writeFileSync(PAGE, `${before}<!-- measured -->\n\n${machine}\n\n${sections.join('\n')}`);
 }

@@ -195,8 +195,10 @@ export class PipelineMetricsReporter {
   }
 
   recordCheckpointUpdate(pipelineId: string, offset: number | string): void {
-    if (typeof offset !== 'string' && !this.#warn.accepts(offset, 'recordCheckpointUpdate', 'offset')) return;
-    this.recordCheckpointAt(pipelineId, this.#clock.now());
+    this.#safely('recordCheckpointUpdate', () => {
+      if (typeof offset !== 'string' && !this.#warn.accepts(offset, 'recordCheckpointUpdate', 'offset')) return;
+      this.recordCheckpointAt(pipelineId, this.#clock.now());
+    });
   }
 
   /** @param wallMs when it was updated. */
