@@ -6,7 +6,7 @@
  */
 import { Session } from 'node:inspector/promises';
 import { CollectionLog } from '../dist/telemetry/collection-log.js';
-import { median } from './measure.mjs';
+import { interleaved, median } from './measure.mjs';
 import { collect, openPlatform, WARM_UP } from './platform-rounds.mjs';
 
 const [rounds, pipelineCount] = process.argv.slice(2).map(Number);
@@ -16,11 +16,6 @@ const TIMERS = ['processTimers', 'listOnTimeout'];
 const PRODUCT = /dist\//;
 
 const { platform, round, close } = await openPlatform({ enabled: true }, pipelineCount);
-const inRounds = async () => {
-  const taken = [];
-  for (let number = 0; number < rounds; number++) taken.push(await round());
-  return taken;
-};
 const collectionsSoFar = async () => {
   const points = (await platform.metrics.snapshot()).filter(({ name }) => name === 'jvm.gc.pause');
   return points.reduce((sum, { value }) => sum + value.count, 0);
@@ -78,8 +73,8 @@ function callbacks() {
   return median(times.watched) - median(times.unwatched);
 }
 
-for (let number = 0; number < WARM_UP; number++) await round();
-const taken = await inRounds();
+await interleaved(WARM_UP, [round]);
+const [taken] = await interleaved(rounds, [round]);
 const cpu = median(taken.map(([user, system]) => user + system));
 // Where the system tells nothing of single threads, all of it: the share is then a little too large.
 const main = median(taken.map((round) => round[2])) || cpu;
@@ -90,7 +85,7 @@ await session.post('Profiler.enable');
 await session.post('Profiler.setSamplingInterval', { interval: SAMPLE_MICROS });
 const before = await collectionsSoFar();
 await session.post('Profiler.start');
-await inRounds();
+await interleaved(rounds, [round]);
 const { profile } = await session.post('Profiler.stop');
 const collections = ((await collectionsSoFar()) - before) / rounds;
 session.disconnect();

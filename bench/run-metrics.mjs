@@ -97,10 +97,7 @@ async function reporter() {
 
 async function platform() {
   // Which code V8 compiles when, and where what lies, differs between two platforms that are the same: so, several of each.
-  const runs = [];
-  for (let number = 0; number < PLATFORM_PROCESSES; number++) {
-    runs.push(await inProcess('metrics-platform.mjs', [PLATFORM_TURNS, 4]));
-  }
+  const [runs] = await interleaved(PLATFORM_PROCESSES, [() => inProcess('metrics-platform.mjs', [PLATFORM_TURNS, 4])]);
   const whole = ([user, system]) => user + system;
   const main = (round) => round[2];
   const unmetered = ({ off, control }) => [...off, ...control];

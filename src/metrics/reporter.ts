@@ -195,8 +195,9 @@ export class PipelineMetricsReporter {
   }
 
   recordCheckpointUpdate(pipelineId: string, offset: number | string): void {
-    this.#safely('recordCheckpointUpdate', () => {
-      if (typeof offset !== 'string' && !this.#warn.accepts(offset, 'recordCheckpointUpdate', 'offset')) return;
+    const method = 'recordCheckpointUpdate';
+    this.#record(method, pipelineId, () => {
+      if (typeof offset !== 'string' && !this.#warn.accepts(offset, method, 'offset')) return;
       this.recordCheckpointAt(pipelineId, this.#clock.now());
     });
   }

@@ -2,22 +2,10 @@ import v8 from 'node:v8';
 import vm from 'node:vm';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { type CollectionKind, CollectionLog } from '../../../src/telemetry/collection-log.ts';
-import { Pulse } from '../../../src/telemetry/pulse.ts';
+import { ManualPulse } from '../../support/manual-pulse.ts';
 
 v8.setFlagsFromString('--expose-gc');
 const collect = vm.runInNewContext('gc') as (options: { type: 'minor' | 'major' }) => void;
-
-/** It beats when it is told to. */
-class ManualPulse extends Pulse {
-  beat = (): void => {};
-
-  override onBeat(listener: () => void): () => void {
-    this.beat = listener;
-    return () => {
-      this.beat = () => {};
-    };
-  }
-}
 
 let pulse: ManualPulse;
 let log: CollectionLog;

@@ -3,6 +3,7 @@ import { afterEach, expect, test } from '@jest/globals';
 import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
 import { startEventLoopMetrics } from '../../../src/telemetry/event-loop-metrics.ts';
 import { Pulse } from '../../../src/telemetry/pulse.ts';
+import { ManualPulse } from '../../support/manual-pulse.ts';
 
 class Reader extends MetricReader {
   protected override async onForceFlush(): Promise<void> {}
@@ -14,16 +15,6 @@ class Reader extends MetricReader {
     return Object.fromEntries(
       metrics.flatMap(({ descriptor, dataPoints }) => dataPoints.map(({ value }) => [descriptor.name, Number(value)])),
     );
-  }
-}
-
-/** It beats when it is told to. */
-class ManualPulse extends Pulse {
-  beat = (): void => {};
-
-  override onBeat(listener: () => void): () => void {
-    this.beat = listener;
-    return () => {};
   }
 }
 
