@@ -2,7 +2,7 @@
  * Processes that share pipelines are killed, frozen for longer than their leases, and replaced in order, and their server
  * is restarted: what was acknowledged is there, once, and the output is that of a run that nothing disturbed.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from '@jest/globals';
@@ -144,7 +144,9 @@ linuxTest(
       await writeFile(join(output, 'wait'), '');
       const batches = await Promise.all(PUSHED_PIPELINES.map((id) => processedBatches(journal, id)));
       const until = Math.max(...batches.map(({ length }) => length)) + 20;
-      await writeFile(join(output, 'until'), String(until));
+      // Whole at once: a process that reads it while it is empty would take it for 0, and push no more.
+      await writeFile(join(output, 'until.new'), String(until));
+      await rename(join(output, 'until.new'), join(output, 'until'));
       await fleet.done();
       for (const node of NODES) fleet.child(node).kill('SIGTERM');
       for (const node of NODES) await fleet.ended(node);
