@@ -27,7 +27,7 @@ import { DataflowError, messageOf } from '../errors.ts';
 import { processWarning } from '../metrics/guard.ts';
 import { createInstrument } from '../metrics/instruments.ts';
 import { MeasurementQueue, NOTHING_WAITS } from '../metrics/measurement-queue.ts';
-import { METER_NAME } from '../metrics/names.ts';
+import { INSTRUMENTS, METER_NAME } from '../metrics/names.ts';
 import type { SeriesControl } from '../metrics/reporter.ts';
 import type { MetricFamily, Scrape } from './engine/family.ts';
 import { MetricsEngine } from './engine/metrics-engine.ts';
@@ -247,7 +247,8 @@ function createEngine(config: TelemetryConfig, views: ViewOptions[], wanted: (na
     views,
     wanted,
     seriesLimit: seriesLimitFor(config.seriesLimit),
-    onOverflow: () => overflow.add(1),
+    // Its own single series would count for ever.
+    onOverflow: (instrument) => instrument === INSTRUMENTS.metricsOverflow.name || overflow.add(1),
     warn: processWarning,
   });
   const overflow = createInstrument(engine.getMeter(METER_NAME), 'metricsOverflow');

@@ -1,5 +1,8 @@
 import type { Attributes, AttributeValue } from '@opentelemetry/api';
 
+/** In place of a value that throws when it is looked at. */
+export const UNREADABLE = '[unreadable]';
+
 const SCOPE_LABELS = ['otel_scope_name', 'otel_scope_version', 'otel_scope_schema_url'];
 
 /** The label name that the official Prometheus exporter and our own writer make of a key. */
@@ -18,6 +21,12 @@ function safeKey(key: string): string | undefined {
 
 function knownKey(key: string | undefined, keyOf: ReadonlyMap<string, string>): string | undefined {
   return key === undefined ? undefined : (keyOf.get(labelOf(key)) ?? key);
+}
+
+/** Whether there may be series that have an attribute of this key. */
+export function isKnownKey(raw: string, keyOf: ReadonlyMap<string, string>): boolean {
+  const key = safeKey(raw);
+  return key !== undefined && keyOf.has(labelOf(key));
 }
 
 /** Which raw key feeds which key of the series, both in the order of the latter. */
@@ -85,7 +94,7 @@ export function guardValue(value: unknown): AttributeValue | undefined {
         const text = wellFormed(JSON.stringify(value) ?? '');
         return Array.isArray(value) && text !== '' ? (Object.freeze(JSON.parse(text)) as AttributeValue) : text;
       } catch {
-        return '[unreadable]';
+        return UNREADABLE;
       }
     default:
       return wellFormed(String(value));

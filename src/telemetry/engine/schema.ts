@@ -3,6 +3,12 @@ import { type Column, Columns } from './column.ts';
 import type { Series } from './family.ts';
 import { valueText } from './label-guard.ts';
 
+/** Series that a bucket's list may have; more of them are looked up by all of their values. */
+const MOST_LISTED = 32;
+
+/** The series of one owner or of one hash: a list by `next` while they are few, which most are; later by their values. */
+type Bucket = EngineSeries | Map<string, EngineSeries>;
+
 /** An attribute set with its row, by which every instrument finds its numbers for it. */
 export class EngineSeries implements Series {
   // These two first: a measurement needs no others, and so one line of the cache.
@@ -41,7 +47,7 @@ export class Schema {
   readonly starts: Column = this.columns.column(1);
   /** The key whose value chooses the bucket; undefined: all values together do. */
   readonly #bucketKey: number;
-  readonly #buckets = new Map<string, EngineSeries>();
+  readonly #buckets = new Map<string, Bucket>();
   #free: number[] = [];
 
   /** @param owner the key that names what series belong to: all of one owner are in one bucket. */
@@ -56,7 +62,9 @@ export class Schema {
   }
 
   find(values: readonly AttributeValue[]): EngineSeries | undefined {
-    for (let series = this.#buckets.get(this.#bucket(values)); series !== undefined; series = series.next) {
+    const bucket = this.#buckets.get(this.#bucketOf(values));
+    if (bucket instanceof Map) return bucket.get(textOf(values));
+    for (let series = bucket; series !== undefined; series = series.next) {
       if (this.#matches(series, values)) return series;
     }
     return undefined;
@@ -73,9 +81,7 @@ export class Schema {
     const series = new EngineSeries(attributes, this, row, ordinal);
     this.rows[row] = series;
     this.starts.open(row)[this.starts.offset(row)] = startTimeMs;
-    const bucket = this.#bucket(values);
-    series.next = this.#buckets.get(bucket);
-    this.#buckets.set(bucket, series);
+    this.#link(series, values);
     return series;
   }
 
@@ -85,9 +91,13 @@ export class Schema {
 
   /** The series of one owner; only where the owner is among the keys. */
   *ownedBy(owner: string): Generator<EngineSeries> {
-    let series = this.#buckets.get(owner);
-    while (series !== undefined) {
-      const { next } = series;
+    const bucket = this.#buckets.get(owner);
+    if (bucket instanceof Map) {
+      yield* bucket.values();
+      return;
+    }
+    for (let series = bucket; series !== undefined; ) {
+      const { next }: EngineSeries = series;
       yield series;
       series = next;
     }
@@ -122,23 +132,58 @@ export class Schema {
     return this.rows.length - 1;
   }
 
-  #unlink(series: EngineSeries): void {
-    const bucket = this.#bucket(this.keys.map((key) => series.attributes[key]!));
-    const head = this.#buckets.get(bucket);
-    if (head === series) {
-      if (series.next === undefined) this.#buckets.delete(bucket);
-      else this.#buckets.set(bucket, series.next);
+  #link(series: EngineSeries, values: readonly AttributeValue[]): void {
+    const name = this.#bucketOf(values);
+    const bucket = this.#buckets.get(name);
+    if (bucket instanceof Map) {
+      bucket.set(textOf(values), series);
       return;
     }
-    for (let before = head; before !== undefined; before = before.next) {
+    series.next = bucket;
+    let listed = 0;
+    for (let other: EngineSeries | undefined = series; other !== undefined; other = other.next) listed += 1;
+    if (listed <= MOST_LISTED) this.#buckets.set(name, series);
+    else this.#buckets.set(name, this.#byValues(series));
+  }
+
+  /** The list as a map. */
+  #byValues(head: EngineSeries): Map<string, EngineSeries> {
+    const map = new Map<string, EngineSeries>();
+    for (let series: EngineSeries | undefined = head; series !== undefined; ) {
+      const { next }: EngineSeries = series;
+      series.next = undefined;
+      map.set(textOf(this.#valuesOf(series)), series);
+      series = next;
+    }
+    return map;
+  }
+
+  #unlink(series: EngineSeries): void {
+    const values = this.#valuesOf(series);
+    const name = this.#bucketOf(values);
+    const bucket = this.#buckets.get(name);
+    if (bucket instanceof Map) {
+      bucket.delete(textOf(values));
+      if (bucket.size === 0) this.#buckets.delete(name);
+      return;
+    }
+    if (bucket === series) {
+      if (series.next === undefined) this.#buckets.delete(name);
+      else this.#buckets.set(name, series.next);
+      return;
+    }
+    for (let before = bucket; before !== undefined; before = before.next) {
       if (before.next === series) before.next = series.next;
     }
   }
 
-  #bucket(values: readonly AttributeValue[]): string {
+  #valuesOf({ attributes }: EngineSeries): AttributeValue[] {
+    return this.keys.map((key) => attributes[key]!);
+  }
+
+  #bucketOf(values: readonly AttributeValue[]): string {
     if (this.#bucketKey >= 0) return valueText(values[this.#bucketKey]!);
-    if (values.length === 1) return valueText(values[0]!);
-    return values.length === 0 ? '' : JSON.stringify(values.map(valueText));
+    return values.length === 1 ? valueText(values[0]!) : textOf(values);
   }
 
   #matches({ attributes }: EngineSeries, values: readonly AttributeValue[]): boolean {
@@ -148,4 +193,9 @@ export class Schema {
       return own === other || valueText(own) === valueText(other);
     });
   }
+}
+
+/** Of all values; the same for values that look alike. */
+function textOf(values: readonly AttributeValue[]): string {
+  return values.length === 0 ? '' : JSON.stringify(values.map(valueText));
 }

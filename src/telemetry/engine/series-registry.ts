@@ -13,12 +13,16 @@ import {
   type GuardedKeys,
   guardKeys,
   guardValue,
+  isKnownKey,
   isUnchanging as isUnchangingObject,
+  UNREADABLE,
   valueText,
 } from './label-guard.ts';
 import { type EngineSeries, Schema } from './schema.ts';
 
 const MAX_KEY_SETS = 1000;
+/** Orders of keys that are known without sorting them. */
+const MAX_KEY_ORDERS = 10_000;
 const NO_CELLS = new Float64Array();
 const NO_ATTRIBUTES: Attributes = Object.freeze({});
 const OVERFLOW: Attributes = Object.freeze({ 'otel.metric.overflow': true });
@@ -41,7 +45,10 @@ export class SeriesRegistry {
   readonly schemas: Schema[] = [];
   readonly #options: SeriesRegistryOptions;
   readonly #byIdentity = new WeakMap<Attributes, EngineSeries>();
+  readonly #plansOfOne = new Map<string, Plan>();
+  /** By the JSON of the keys, sorted and in the orders that came. */
   readonly #plans = new Map<string, Plan>();
+  #keySets = 0;
   readonly #keyOf = new Map<string, string>();
   readonly #schemaOf = new Map<string, Schema>();
   // One event records to many instruments with one object: the last one, the place of its row in every column, and the
@@ -58,6 +65,8 @@ export class SeriesRegistry {
 
   constructor(options: SeriesRegistryOptions) {
     this.#options = options;
+    // It keeps its name, whatever else would be the same label.
+    guardKeys([options.owner], this.#keyOf, () => {});
   }
 
   /** Series with an ordinal from this one on do not exist yet. */
@@ -96,11 +105,12 @@ export class SeriesRegistry {
    * The series by the content of the attributes. Where there is none yet, `admits` decides whether it is made.
    * Undefined: it was not, or there are too many different sets of keys.
    */
-  resolve(attributes: Attributes = NO_ATTRIBUTES, admits: () => boolean = () => true): EngineSeries | undefined {
+  resolve(given: Attributes | undefined, admits: () => boolean = () => true): EngineSeries | undefined {
+    const attributes = typeof given === 'object' && given !== null ? given : NO_ATTRIBUTES;
     let keys = Object.keys(attributes);
     const guarded = new Map<string, AttributeValue>();
     for (const key of keys) {
-      const value = guardValue(attributes[key]);
+      const value = guardedValue(attributes, key);
       if (value !== undefined) guarded.set(key, value);
     }
     if (guarded.size < keys.length) keys = [...guarded.keys()];
@@ -120,7 +130,7 @@ export class SeriesRegistry {
 
   /** What takes the measurements that are beyond a limit. */
   overflow(): EngineSeries {
-    return this.known(OVERFLOW) ?? this.resolve(OVERFLOW) ?? this.#overflowBeyondKeySets();
+    return this.known(OVERFLOW) ?? this.resolve(OVERFLOW)!;
   }
 
   /** To be called when an instrument has let go of a point. */
@@ -134,9 +144,12 @@ export class SeriesRegistry {
    * no series has it. Cheap where the owner is among them.
    */
   matching(attributes: Attributes): EngineSeries[] {
+    const raw = Object.keys(attributes);
+    if (!raw.every((key) => isKnownKey(key, this.#keyOf))) return [];
+    const { keys, sources } = guardKeys(raw, this.#keyOf, () => {});
     const wanted: (readonly [key: string, text: string])[] = [];
-    for (const [key, raw] of Object.entries(attributes)) {
-      const value = guardValue(raw);
+    for (const [index, key] of keys.entries()) {
+      const value = guardedValue(attributes, sources[index]!);
       if (value === undefined) return [];
       wanted.push([key, valueText(value)]);
     }
@@ -159,16 +172,30 @@ export class SeriesRegistry {
   }
 
   #plan(rawKeys: readonly string[]): Plan | undefined {
-    const name = rawKeys.length === 1 ? rawKeys[0]! : JSON.stringify(rawKeys);
+    if (rawKeys.length === 1) {
+      const [key = ''] = rawKeys;
+      return this.#plansOfOne.get(key) ?? this.#addPlan(this.#plansOfOne, key, rawKeys);
+    }
+    const name = JSON.stringify(rawKeys);
     const known = this.#plans.get(name);
     if (known !== undefined) return known;
-    if (this.#plans.size >= MAX_KEY_SETS) {
+    const sorted = JSON.stringify([...rawKeys].sort());
+    const plan = this.#plans.get(sorted) ?? this.#addPlan(this.#plans, sorted, rawKeys);
+    if (plan !== undefined && this.#plans.size < MAX_KEY_ORDERS) this.#plans.set(name, plan);
+    return plan;
+  }
+
+  #addPlan(plans: Map<string, Plan>, name: string, rawKeys: readonly string[]): Plan | undefined {
+    // No attributes, and those of the overflow point, are not among what is bounded.
+    const isBounded = rawKeys.length > 0 && !rawKeys.every((key) => key in OVERFLOW);
+    if (isBounded && this.#keySets >= MAX_KEY_SETS) {
       this.#options.warn(`More than ${MAX_KEY_SETS} different sets of attribute keys: further ones share one series.`);
       return undefined;
     }
+    if (isBounded) this.#keySets += 1;
     const { keys, sources }: GuardedKeys = guardKeys(rawKeys, this.#keyOf, this.#options.warn);
     const plan = { schema: this.#schema(keys), sources };
-    this.#plans.set(name, plan);
+    plans.set(name, plan);
     return plan;
   }
 
@@ -182,10 +209,14 @@ export class SeriesRegistry {
     }
     return schema;
   }
+}
 
-  #overflowBeyondKeySets(): EngineSeries {
-    const schema = this.#schema(Object.keys(OVERFLOW));
-    return schema.find([true]) ?? schema.add([true], this.#ordinal++, this.#options.now());
+/** Undefined for what is no value. A getter that throws has one that nobody can read. */
+function guardedValue(attributes: Attributes, key: string): AttributeValue | undefined {
+  try {
+    return guardValue(attributes[key]);
+  } catch {
+    return UNREADABLE;
   }
 }
 
