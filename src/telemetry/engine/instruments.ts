@@ -68,29 +68,29 @@ abstract class Instrument {
 }
 
 export class EngineCounter extends Instrument implements Counter {
-  add(value: number, attributes?: Attributes): void {
-    if (value >= 0 && value < INFINITY) this.sink.record(value, attributes);
+  add(value: number, attributes?: Attributes, context?: Context): void {
+    if (typeof value === 'number' && value >= 0 && value < INFINITY) this.sink.record(value, attributes, context);
     else this.refuse(value);
   }
 }
 
 export class EngineUpDownCounter extends Instrument implements UpDownCounter {
-  add(value: number, attributes?: Attributes): void {
-    if (Number.isFinite(value)) this.sink.record(value, attributes);
+  add(value: number, attributes?: Attributes, context?: Context): void {
+    if (Number.isFinite(value)) this.sink.record(value, attributes, context);
     else this.refuse(value);
   }
 }
 
 export class EngineGauge extends Instrument implements Gauge {
-  record(value: number, attributes?: Attributes): void {
-    if (Number.isFinite(value)) this.sink.record(value, attributes);
+  record(value: number, attributes?: Attributes, context?: Context): void {
+    if (Number.isFinite(value)) this.sink.record(value, attributes, context);
     else this.refuse(value);
   }
 }
 
 export class EngineHistogram extends Instrument implements Histogram {
   record(value: number, attributes?: Attributes, context?: Context): void {
-    if (value >= 0 && value < INFINITY) this.sink.record(value, attributes, context);
+    if (typeof value === 'number' && value >= 0 && value < INFINITY) this.sink.record(value, attributes, context);
     else this.refuse(value);
   }
 }

@@ -29,11 +29,15 @@ import type { InstrumentRequest } from './views.ts';
 export interface Instrumentation {
   readonly observers: Observers;
   readonly refuse: Refuse;
+  readonly warn: (message: string) => void;
   sink(request: InstrumentRequest): Sink;
   observable(request: InstrumentRequest): EngineObservable;
 }
 
 type Scope = MetricFamily['scope'];
+
+/** As OpenTelemetry has it. What else a name holds is made fit for each format when it is shown. */
+const NAME = /^[a-z][a-z0-9_.\-/]{0,254}$/i;
 
 /** A meter whose instruments are created once: asking again for the same one gives the same. */
 export class EngineMeter implements Meter {
@@ -97,14 +101,29 @@ export class EngineMeter implements Meter {
     return this.#once(request, () => this.#engine.observable(request));
   }
 
-  #request(name: string, instrumentType: InstrumentType, options: MetricOptions = {}): InstrumentRequest {
-    const { description = '', unit = '', valueType = ValueType.DOUBLE, advice = {} } = options;
-    return { scope: this.#scope, name, description, unit, valueType, instrumentType, advice };
+  /** Callers without types may give anything, null for what they leave out. */
+  #request(given: unknown, instrumentType: InstrumentType, options: unknown): InstrumentRequest {
+    const name = String(given);
+    if (!NAME.test(name)) {
+      this.#engine.warn(
+        `The instrument name ${JSON.stringify(name.slice(0, 255))} is invalid: use a letter and then up to 254 of letters, digits, _ . - /`,
+      );
+    }
+    const { description, unit, valueType, advice } = Object(options) as MetricOptions;
+    return {
+      scope: this.#scope,
+      name,
+      description: String(description ?? ''),
+      unit: String(unit ?? ''),
+      valueType: valueType === ValueType.INT ? ValueType.INT : ValueType.DOUBLE,
+      instrumentType,
+      advice: advice ?? {},
+    };
   }
 
-  #once<T>({ name, instrumentType, unit }: InstrumentRequest, create: () => T): T {
-    // Names of instruments are equal whatever their case.
-    const key = `${name.toLowerCase()}\n${instrumentType}\n${unit}`;
+  #once<T>({ name, description, instrumentType, unit, valueType }: InstrumentRequest, create: () => T): T {
+    // Names of instruments are equal whatever their case. What differs in its description alone feeds the same stream.
+    const key = JSON.stringify([name.toLowerCase(), instrumentType, unit, valueType, description]);
     const known = this.#instruments.get(key) as T | undefined;
     if (known !== undefined) return known;
     const made = create();

@@ -13,7 +13,7 @@ import { familyOf } from './family-of.ts';
 import { integerSink, processingSink, type Sink, sinkOf } from './instruments.ts';
 import { EngineMeter } from './meter.ts';
 import { EngineObservable, Observers } from './observables.ts';
-import { EngineProducer, type TemporalitySelector } from './producer.ts';
+import { type AggregationSelector, EngineProducer, type TemporalitySelector } from './producer.ts';
 import type { EngineSeries } from './schema.ts';
 import { SeriesRegistry } from './series-registry.ts';
 import {
@@ -81,6 +81,7 @@ export class MetricsEngine implements MeterProvider {
       meter = new EngineMeter(scope, {
         observers: this.#observers,
         refuse: (instrument, value) => this.#refuse(instrument, value),
+        warn: (message) => this.#warnOnce(message, message),
         sink: (request) => this.#sink(request),
         observable: (request) => this.#observable(request),
       });
@@ -126,22 +127,22 @@ export class MetricsEngine implements MeterProvider {
   }
 
   /**
-   * Removes every series that has all of the given attributes, from all instruments or from one, and returns how many
-   * points went. Cheap where the owner attribute is among them. Observable instruments bring theirs back as long as
-   * their callbacks observe them.
+   * Removes every series that has all of the given attributes from all instruments, and returns how many points went.
+   * Cheap where the owner attribute is among them. Observable instruments bring theirs back as long as their callbacks
+   * observe them.
    */
-  remove(attributes: Attributes, instrument?: string): number {
+  remove(attributes: Attributes): number {
     this.#beforeReading();
     let removed = 0;
-    for (const series of this.#registry.matching(attributes)) removed += this.#removeSeries(series, instrument);
+    for (const series of this.#registry.matching(attributes)) removed += this.#removeSeries(series);
     return removed;
   }
 
-  /** Removes the one series of exactly these attributes from all instruments or from one. */
-  removeExactly(attributes: Attributes, instrument?: string): number {
+  /** Removes the one series of exactly these attributes from all instruments. */
+  removeExactly(attributes: Attributes): number {
     this.#beforeReading();
     const series = this.#registry.resolve(attributes, () => false);
-    return series === undefined ? 0 : this.#removeSeries(series, instrument);
+    return series === undefined ? 0 : this.#removeSeries(series);
   }
 
   /** The cumulative numbers as the SDK's data, observable ones as of the last `observe`. */
@@ -155,19 +156,18 @@ export class MetricsEngine implements MeterProvider {
    * For one reader: `new PeriodicExportingMetricReader({ metricProducers: [engine.producer(selector)] })`. Each reader
    * needs its own, since what has been reported by deltas is remembered here.
    */
-  producer(temporality?: TemporalitySelector): MetricProducer {
+  producer(temporality?: TemporalitySelector, aggregation?: AggregationSelector): MetricProducer {
     return new EngineProducer(this.#streams, this.#registry, {
       observe: (timeoutMs) => this.observe(timeoutMs),
       now: this.#now,
       ...(temporality === undefined ? {} : { temporality }),
+      ...(aggregation === undefined ? {} : { aggregation }),
     });
   }
 
-  #removeSeries(series: EngineSeries, instrument: string | undefined): number {
+  #removeSeries(series: EngineSeries): number {
     let removed = 0;
-    for (const stream of this.#streams) {
-      if ((instrument === undefined || stream.descriptor.name === instrument) && stream.remove(series)) removed += 1;
-    }
+    for (const stream of this.#streams) if (stream.remove(series)) removed += 1;
     return removed;
   }
 

@@ -74,9 +74,7 @@ export class EngineObservable implements Observable {
     for (const { stream } of this.streams) {
       if (shown.has(stream)) continue;
       shown.add(stream);
-      const before = stream.replaceStore(stream.next ?? stream.createStore());
-      before.reset();
-      stream.next = before;
+      stream.show(stream.next ?? stream.createStore());
     }
   }
 
@@ -129,7 +127,8 @@ export class Observers {
     const failed = new Set<EngineObservable>();
     const errors: unknown[] = [];
     await Promise.all(
-      this.#observers.map(async (observer) => {
+      // A copy: a callback may take itself away.
+      [...this.#observers].map(async (observer) => {
         try {
           await call(observer, timeoutMs);
         } catch (error) {

@@ -10,12 +10,14 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { HrTime } from '@opentelemetry/api';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import {
+  type AggregationOption,
   AggregationTemporality,
+  AggregationType,
   type CollectionResult,
   type DataPoint,
   DataPointType,
   type Histogram,
-  type InstrumentType,
+  InstrumentType,
   type MetricCollectOptions,
   type MetricData,
   type MetricProducer,
@@ -27,6 +29,13 @@ import type { SeriesRegistry } from './series-registry.ts';
 import { BUCKETS, HistogramStream, MAX, MIN, type Stream, SUM } from './streams.ts';
 
 const POINTS_A_TURN = 2000;
+const OBSERVABLES: ReadonlySet<InstrumentType> = new Set([
+  InstrumentType.OBSERVABLE_COUNTER,
+  InstrumentType.OBSERVABLE_GAUGE,
+  InstrumentType.OBSERVABLE_UP_DOWN_COUNTER,
+]);
+
+export type AggregationSelector = (instrument: InstrumentType) => AggregationOption;
 
 export type TemporalitySelector = (instrument: InstrumentType) => AggregationTemporality;
 
@@ -35,6 +44,8 @@ export interface EngineProducerOptions {
   readonly now: () => number;
   /** Default: cumulative. */
   readonly temporality?: TemporalitySelector;
+  /** What of the instruments the reader drops; it has no other choice of aggregations than the engine's. */
+  readonly aggregation?: AggregationSelector;
 }
 
 export class EngineProducer implements MetricProducer {
@@ -63,7 +74,7 @@ export class EngineProducer implements MetricProducer {
     const scopes = new Map<object, { scope: ScopeMetrics['scope']; metrics: MetricData[] }>();
     let sinceTurn = 0;
     for (const stream of this.#streams) {
-      if (stream.store.size === 0) continue;
+      if (stream.store.size === 0 || this.#isDropped(stream)) continue;
       const metric = this.#reader(stream);
       for (const series of stream.series(before)) {
         metric.add(series);
@@ -86,6 +97,10 @@ export class EngineProducer implements MetricProducer {
     };
   }
 
+  #isDropped({ descriptor }: Stream): boolean {
+    return this.#options.aggregation?.(descriptor.instrumentType).type === AggregationType.DROP;
+  }
+
   #reader(stream: Stream) {
     const { kind, descriptor, boundaries, width } = stream;
     const told = stream instanceof HistogramStream ? stream.tells : { range: true, sum: true };
@@ -93,7 +108,8 @@ export class EngineProducer implements MetricProducer {
     const isDelta = wanted === AggregationTemporality.DELTA && kind !== 'gauge';
     const endMs = this.#options.now();
     const endTime = hrTime(endMs);
-    const reported = isDelta ? this.#reportedOf(stream) : undefined;
+    // What an observable's histogram holds is this collection's alone, and so a delta already.
+    const reported = isDelta && !(kind === 'histogram' && isObservable(stream)) ? this.#reportedOf(stream) : undefined;
     const numbers: DataPoint<number>[] = [];
     const histograms: DataPoint<Histogram>[] = [];
     let lastStartMs = Number.NaN;
@@ -111,14 +127,16 @@ export class EngineProducer implements MetricProducer {
         lastStart = hrTime(startMs);
       }
       const point = { startTime: lastStart, endTime, attributes: series.attributes };
-      const before = since?.cells;
+      // A total that fell was set back: it is what came since.
+      const isReset = since !== undefined && kind === 'counter' && page[at]! < since.cells[0]!;
+      const before = isReset ? undefined : since?.cells;
       const cell = (index: number): number => page[at + index]! - (before?.[index] ?? 0);
       if (kind !== 'histogram') {
         numbers.push({ ...point, value: cell(0) });
       } else {
         const counts = Array.from({ length: width - BUCKETS }, (_, index) => cell(BUCKETS + index));
         // The smallest and largest of a delta are not known: the cells hold those since the start.
-        const hasRange = told.range && before === undefined && page[at]! > 0;
+        const hasRange = told.range && !isDelta && page[at]! > 0;
         const range = hasRange ? { min: page[at + MIN]!, max: page[at + MAX]! } : {};
         const sum = told.sum ? { sum: cell(SUM) } : {};
         histograms.push({
@@ -153,4 +171,8 @@ export class EngineProducer implements MetricProducer {
     }
     return reported;
   }
+}
+
+function isObservable({ descriptor }: Stream): boolean {
+  return OBSERVABLES.has(descriptor.instrumentType);
 }

@@ -12,7 +12,10 @@ export function withEngine(
   engine: MetricsEngine,
   select: (collected: ResourceMetrics) => ResourceMetrics = (collected) => collected,
 ): IMetricReader {
-  const own = engine.producer((type) => reader.selectAggregationTemporality(type));
+  const own = engine.producer(
+    (type) => reader.selectAggregationTemporality(type),
+    (type) => reader.selectAggregation(type),
+  );
   const join = (sdk: MetricProducer): MetricProducer => ({
     async collect(options) {
       const [others, ours] = await Promise.all([sdk.collect(options), own.collect(options)]);

@@ -4,7 +4,7 @@ import type { Stream } from './streams.ts';
 
 /** What a reader of deltas was told last of each series of a stream. */
 export class Reported {
-  /** By index of schema; a row holds the ordinal of its series + 1, the end of its last span, and the cells. */
+  /** By index of schema; a row holds the ordinal of its series, and the cells. */
   readonly #columns = new Map<number, Column>();
   readonly #width: number;
   #endMs = 0;

@@ -54,11 +54,12 @@ export abstract class Stream {
     return new PointStore(registry, this.width, limit, onOverflow);
   }
 
-  /** Shows the points of another store from now on; returns the one before. */
-  replaceStore(store: PointStore): PointStore {
+  /** Shows the points of another store from now on; the one before is emptied for the next observations. */
+  show(store: PointStore): void {
     const before = this.store;
     this.store = store;
-    return before;
+    before.reset();
+    this.next = before;
   }
 
   /**
@@ -76,21 +77,25 @@ export abstract class Stream {
   }
 
   /** Series older than the ordinal that have a point, while points come and go and stores are replaced. */
-  *series(before: number): Generator<EngineSeries> {
-    const { schemas } = this.store.registry;
-    for (let index = 0; index < schemas.length; index++) {
-      const { rows } = schemas[index]!;
-      for (let row = 0; row < rows.length; row++) {
-        const column = this.store.columns[index];
-        if (column === undefined) break;
-        const series = rows[row];
-        if (series !== undefined && series.ordinal < before && column.has(row)) yield series;
-      }
-    }
+  series(before: number): Generator<EngineSeries> {
+    return seriesOf(() => this.store, before);
   }
 
   exemplars(_series: EngineSeries): readonly (Exemplar | undefined)[] | undefined {
     return undefined;
+  }
+}
+
+function* seriesOf(current: () => PointStore, before: number): Generator<EngineSeries> {
+  const { schemas } = current().registry;
+  for (let index = 0; index < schemas.length; index++) {
+    const { rows } = schemas[index]!;
+    for (let row = 0; row < rows.length; row++) {
+      const column = current().columns[index];
+      if (column === undefined) break;
+      const series = rows[row];
+      if (series !== undefined && series.ordinal < before && column.has(row)) yield series;
+    }
   }
 }
 
@@ -137,8 +142,40 @@ export class SumStream extends Stream {
   }
 }
 
-/** What an observable counter reports is the sum itself; only what shares the overflow point is added up. */
+/**
+ * What an observable counter reports is the sum itself; only what shares the overflow point is added up. A series that is
+ * left out of a collection, since a callback failed, goes on afterwards: its total is no new one.
+ */
 export class ObservedSumStream extends SumStream {
+  /** The one observed last is at the end. */
+  readonly #held = new Set<EngineSeries>();
+  readonly #limit: number;
+
+  constructor(options: StreamOptions) {
+    super(options);
+    this.#limit = options.limit;
+  }
+
+  override show(store: PointStore): void {
+    for (const series of seriesOf(() => store, Number.POSITIVE_INFINITY)) {
+      if (!this.#held.delete(series)) series.points += 1;
+      this.#held.add(series);
+    }
+    super.show(store);
+    const excess = this.#held.size - Math.max(this.#limit, store.size);
+    for (const series of [...this.#held].slice(0, Math.max(0, excess))) this.#letGo(series);
+  }
+
+  override remove(series: EngineSeries): boolean {
+    const isRemoved = super.remove(series);
+    this.#letGo(series);
+    return isRemoved;
+  }
+
+  #letGo(series: EngineSeries): void {
+    if (this.#held.delete(series)) this.store.registry.release(series);
+  }
+
   override record(value: number, attributes: Attributes | undefined): void {
     this.recordTo(this.store, value, attributes);
   }
