@@ -96,7 +96,7 @@ class EventRecorder implements PipelineRecorder {
   }
 
   // The number comes from a source, and is refused where it is none: the queue would make one of it.
-  sourceLag(pipelineId: string, records: number): void {
+  sourceLag(pipelineId: string, records: number | undefined): void {
     this.#reporter.setSourceLag(pipelineId, records);
   }
 

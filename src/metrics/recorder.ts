@@ -14,7 +14,8 @@ export interface PipelineRecorder {
   /** A batch attempt started (1) or ended (0). */
   batchesInflight(pipelineId: string, count: number): void;
   batchDeduplicated(pipelineId: string): void;
-  sourceLag(pipelineId: string, records: number): void;
+  /** Undefined: the source does not know it, or is not read any more. */
+  sourceLag(pipelineId: string, records: number | undefined): void;
   recovered(durationSeconds: number, eventsReplayed: number): void;
   appended(durationSeconds: number): void;
 }

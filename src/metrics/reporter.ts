@@ -7,8 +7,9 @@
  * R3 A pipeline's known counters exist with 0 from its first mention, so that `increase()` sees the first count.
  * R4 Labels are bounded: states are the six words, error codes are limited, ids are the pipelines' own.
  */
-import type { Attributes, Counter, Histogram, Meter, ObservableResult } from '@opentelemetry/api';
+import type { Attributes, Counter, Histogram, Meter } from '@opentelemetry/api';
 import type { PipelineMetrics, PipelineState } from '../domain/state.ts';
+import { observeBuildInfo } from './build-info.ts';
 import { ErrorCodes } from './error-codes.ts';
 import { processWarning, type Warn, WarnOnce } from './guard.ts';
 import { createInstrument } from './instruments.ts';
@@ -114,7 +115,7 @@ export class PipelineMetricsReporter {
       overflow.add(0);
       this.#recoveryEvents.add(0);
     });
-    this.#stopBuildInfo = options.version === undefined ? () => {} : buildInfo(meter, options.version);
+    this.#stopBuildInfo = options.version === undefined ? () => {} : observeBuildInfo(meter, options.version);
   }
 
   /** ms of the clock that times throughput; it never steps back. */
@@ -183,10 +184,12 @@ export class PipelineMetricsReporter {
   }
 
   /** `retryCount` is no label: it would make a series for every attempt. */
-  recordRetryScheduled(pipelineId: string, errorCode: string, _retryCount: number): void {
-    this.#record('recordRetryScheduled', pipelineId, (pipeline) =>
-      this.#retries.add(1, this.#withCode(pipeline, errorCode)),
-    );
+  recordRetryScheduled(pipelineId: string, errorCode: string, retryCount: number): void {
+    const method = 'recordRetryScheduled';
+    this.#record(method, pipelineId, (pipeline) => {
+      if (this.#warn.accepts(retryCount, method, 'retryCount'))
+        this.#retries.add(1, this.#withCode(pipeline, errorCode));
+    });
   }
 
   /** `batchId` is no label: it would make a series for every batch. */
@@ -251,14 +254,15 @@ export class PipelineMetricsReporter {
     });
   }
 
-  recordBatchDeduplicated(pipelineId: string): void {
-    this.#record('recordBatchDeduplicated', pipelineId, ({ attributes }) => this.#deduplicated.add(1, attributes));
-  }
-
   /**
    * For a live pipeline only: what still arrives after the release of one must not bring it back, and before the first
    * mention there is nothing to show.
    */
+  recordBatchDeduplicated(pipelineId: string): void {
+    this.#ofLive('recordBatchDeduplicated', pipelineId, ({ attributes }) => this.#deduplicated.add(1, attributes));
+  }
+
+  /** For a live pipeline only. */
   setBatchesInflight(pipelineId: string, count: number): void {
     try {
       const pipeline = this.#live.get(pipelineId);
@@ -269,15 +273,13 @@ export class PipelineMetricsReporter {
     }
   }
 
-  /** For a live pipeline only. */
-  setSourceLag(pipelineId: string, records: number): void {
-    try {
-      const pipeline = this.#live.get(pipelineId);
-      if (pipeline === undefined) return;
-      if (this.#warn.accepts(records, 'setSourceLag', 'records')) pipeline.lagRecords = records;
-    } catch (error) {
-      this.#internal('setSourceLag', error);
-    }
+  /** For a live pipeline only. `records`: undefined where the source does not know; then nothing is shown, no old number. */
+  setSourceLag(pipelineId: string, records: number | undefined): void {
+    const method = 'setSourceLag';
+    this.#ofLive(method, pipelineId, (pipeline) => {
+      const isKnown = records !== undefined && this.#warn.accepts(records, method, 'records');
+      pipeline.lagRecords = isKnown ? records : undefined;
+    });
   }
 
   /** Records per second over the recent window, as the throughput gauge shows it; undefined for an unknown pipeline. */
@@ -321,9 +323,7 @@ export class PipelineMetricsReporter {
 
   /** The pipeline left this process: its gauges go, its counters stay. */
   releasePipeline(pipelineId: string): void {
-    this.#safely('releasePipeline', () => {
-      this.#live.release(pipelineId);
-    });
+    this.#safely('releasePipeline', () => void this.#live.release(pipelineId));
   }
 
   /** Stops observing. Series of synchronous instruments stay as they are with the provider. */
@@ -340,6 +340,11 @@ export class PipelineMetricsReporter {
       const pipeline = this.#pipeline(pipelineId, method);
       if (pipeline !== undefined) action(pipeline);
     });
+  }
+
+  #ofLive(method: string, pipelineId: string, action: (pipeline: LivePipeline) => void): void {
+    const pipeline = this.#live.get(pipelineId);
+    if (pipeline !== undefined) this.#safely(method, () => action(pipeline));
   }
 
   #pipeline(pipelineId: string, method: string): LivePipeline | undefined {
@@ -386,12 +391,4 @@ export class PipelineMetricsReporter {
     const reason = error instanceof Error ? error.message : String(error);
     this.#warn.say(`failed.${method}`, `${method} failed: ${reason}. Metrics may be incomplete.`);
   }
-}
-
-function buildInfo(meter: Meter, version: string): () => void {
-  const gauge = createInstrument(meter, 'buildInfo');
-  const attributes = { version, node_version: process.versions.node };
-  const observe = (result: ObservableResult): void => result.observe(1, attributes);
-  gauge.addCallback(observe);
-  return () => gauge.removeCallback(observe);
 }

@@ -32,6 +32,8 @@ export class Sessions {
   readonly #host: SessionsHost;
   #current: Session | undefined;
   #closed: Promise<void> = Promise.resolve();
+  /** As it was told. */
+  #lagRecords: number | undefined;
 
   constructor(host: SessionsHost) {
     this.#host = host;
@@ -108,6 +110,8 @@ export class Sessions {
   close(reason: string | Error, graceMs?: number): Promise<void> {
     const session = this.#current;
     this.#current = undefined;
+    // Nobody reads the source any more, and so nobody knows.
+    this.#tellLag(undefined);
     if (session !== undefined) this.#closed = session.close(reason, graceMs);
     return this.#closed;
   }
@@ -119,7 +123,7 @@ export class Sessions {
     const { clock, limits, recorder, connect, warn } = environment;
     // Refusals of a late outcome are of no interest to anyone.
     const post = (command: PipelineCommand): void => void enqueue(command).catch(() => {});
-    this.#current = new Session(
+    const session = new Session(
       {
         pipelineId: key,
         lease,
@@ -139,7 +143,7 @@ export class Sessions {
         interrupted: () => post({ type: 'GetState' }),
         inflight: (count) => recorder.batchesInflight(key, count),
         batchOffered: (batch) => {
-          if (batch.lagRecords !== undefined) recorder.sourceLag(key, batch.lagRecords);
+          if (this.#current === session) this.#tellLag(batch.lagRecords);
           this.#host.batchOffered(batch);
         },
         warn,
@@ -147,6 +151,13 @@ export class Sessions {
       state,
       this.#closed,
     );
-    void this.#current.start();
+    this.#current = session;
+    void session.start();
+  }
+
+  #tellLag(records: number | undefined): void {
+    if (records === this.#lagRecords) return;
+    this.#lagRecords = records;
+    this.#host.environment.recorder.sourceLag(this.#host.key, records);
   }
 }

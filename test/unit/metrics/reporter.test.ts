@@ -100,6 +100,16 @@ describe('counters', () => {
     expect(warnings).toEqual([]);
   });
 
+  test.each([Number.NaN, -1, Number.POSITIVE_INFINITY, '2', undefined])(
+    'a retry of number %p is refused',
+    async (count) => {
+      const reporter = makeReporter();
+      for (const retryCount of [count as number, 1]) reporter.recordRetryScheduled('orders', 'TIMEOUT', retryCount);
+      expect(sampleValue(await scrape(telemetry), 'dataflow_retries_scheduled_total', code('TIMEOUT'))).toBe(1);
+      expect(warnings).toEqual([expect.stringContaining('recordRetryScheduled: retryCount')]);
+    },
+  );
+
   test('error codes are cut, bounded and folded into OTHER with one warning (R4)', async () => {
     const reporter = makeReporter({ errorCodeLimit: 2 });
     reporter.recordBatchFailed('orders', 'x'.repeat(100));
