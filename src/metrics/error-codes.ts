@@ -1,3 +1,4 @@
+export const DEFAULT_ERROR_CODES = 100;
 const MAX_LENGTH = 64;
 const OTHER = 'OTHER';
 

@@ -10,7 +10,7 @@
 import type { Attributes, Counter, Histogram, Meter } from '@opentelemetry/api';
 import type { PipelineMetrics, PipelineState } from '../domain/state.ts';
 import { observeBuildInfo } from './build-info.ts';
-import { ErrorCodes } from './error-codes.ts';
+import { DEFAULT_ERROR_CODES, ErrorCodes } from './error-codes.ts';
 import { processWarning, type Warn, WarnOnce } from './guard.ts';
 import { createInstrument } from './instruments.ts';
 import { type LivePipeline, LivePipelines } from './live-pipelines.ts';
@@ -97,7 +97,7 @@ export class PipelineMetricsReporter {
       zeroReleased: options.series === undefined,
       onError: (error) => this.#internal('observing pipelines', error),
     });
-    const limit = options.errorCodeLimit ?? 100;
+    const limit = options.errorCodeLimit ?? DEFAULT_ERROR_CODES;
     const overflow = createInstrument(meter, 'metricsOverflow');
     this.#codes = new ErrorCodes({
       limit,

@@ -1,4 +1,5 @@
 import { AggregationType, type ViewOptions } from '@opentelemetry/sdk-metrics';
+import { DEFAULT_ERROR_CODES } from '../metrics/error-codes.ts';
 import { INSTRUMENT_LIST, type InstrumentDefinition } from '../metrics/names.ts';
 import type { TelemetryConfig } from './telemetry-config.ts';
 
@@ -28,14 +29,20 @@ export function viewsFor(config: TelemetryConfig, wanted: (name: string) => bool
   return views;
 }
 
-/** What each attribute beside `pipeline_id` multiplies the series of a pipeline by, at most or as a rule; so no limit is below it. */
-const SERIES_A_PIPELINE: Readonly<Record<string, number>> = { to_state: 11, state: 5, error_code: 10, gc: 5 };
+/**
+ * What each attribute beside `pipeline_id` multiplies the series of a pipeline by: at most, and as a rule for error codes.
+ * A reporter alone may be told of every change from one of the six states to another.
+ */
+const SERIES_A_PIPELINE: Readonly<Record<string, number>> = { to_state: 30, state: 5, error_code: 10, gc: 5 };
+/** One pipeline may meet every code that there is, and `OTHER`. */
+const ERROR_CODES = DEFAULT_ERROR_CODES + 1;
 
 /** The limit is said in pipelines; an instrument with further attributes has several series for each. */
 export function seriesLimitFor(seriesLimit: number): (instrument: string) => number {
   const definitions = new Map<string, InstrumentDefinition>(INSTRUMENT_LIST.map((entry) => [entry.name, entry]));
   return (instrument) => {
     const attributes = definitions.get(instrument)?.attributes ?? [];
-    return attributes.reduce((limit, name) => limit * (SERIES_A_PIPELINE[name] ?? 1), seriesLimit);
+    const limit = attributes.reduce((series, name) => series * (SERIES_A_PIPELINE[name] ?? 1), seriesLimit);
+    return attributes.includes('error_code') ? Math.max(limit, ERROR_CODES) : limit;
   };
 }

@@ -7,8 +7,10 @@ import {
 import { ActorMetrics } from '../../../src/metrics/actor-metrics.ts';
 import { DEFAULT_ACTOR_METRICS_CONFIG } from '../../../src/metrics/actor-metrics-config.ts';
 import { ClusterMetrics } from '../../../src/metrics/cluster-metrics.ts';
+import { DEFAULT_ERROR_CODES } from '../../../src/metrics/error-codes.ts';
 import { INSTRUMENT_LIST, METER_NAME } from '../../../src/metrics/names.ts';
 import { PipelineMetricsReporter } from '../../../src/metrics/reporter.ts';
+import { STATES } from '../../../src/metrics/state-labels.ts';
 import { createTelemetry, startTelemetry, type Telemetry } from '../../../src/telemetry/start-telemetry.ts';
 import {
   DEFAULT_TELEMETRY_CONFIG,
@@ -229,6 +231,17 @@ test('a limit of pipelines leaves the figures of the process whole', () => {
   // As many as there are kinds of pauses; one for each pipeline.
   expect(limitOf('jvm.gc.pause')).toBe(5);
   expect(limitOf('dataflow.batch.duration')).toBe(1);
+});
+
+test('one pipeline is within a limit of one, whatever happens to it', async () => {
+  const telemetry = quiet({ seriesLimit: 1 });
+  const reporter = new PipelineMetricsReporter(telemetry.meterProvider.getMeter(METER_NAME));
+  for (const from of STATES) for (const to of STATES) reporter.recordStateTransition('p', from as never, to as never);
+  for (let code = 0; code < DEFAULT_ERROR_CODES; code++) reporter.recordBatchFailed('p', `CODE_${code}`);
+  reporter.recordBatchFailed('p', 'OTHER');
+  const families = await scrape(telemetry);
+  expect(sampleValue(families, 'dataflow_metrics_overflow_total')).toBe(0);
+  reporter.close();
 });
 
 test('every instrument of the table has a source: each one is created by the reporter or the telemetry', async () => {
