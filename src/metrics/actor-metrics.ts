@@ -26,6 +26,8 @@ export interface ActorMetricsOptions {
   /** The attribute of this name. */
   readonly system: string;
   readonly series?: Pick<SeriesControl, 'removeSeries'> | undefined;
+  /** Who the observation at hand is for; undefined: somebody who only looks. Default: all are one reader. */
+  readonly reader?: () => object | undefined;
   /** Where what comes with every command may wait; default: nowhere. Who reads these series drains it first. */
   readonly queue?: MeasurementQueue;
   /** Where a refused value or a failing provider is reported, each once; default: a Node.js process warning. */
@@ -36,6 +38,7 @@ export class ActorMetrics {
   readonly #meter: Meter;
   readonly #series: Pick<SeriesControl, 'removeSeries'> | undefined;
   readonly #system: SystemSeries;
+  readonly #reader: () => object | undefined;
   readonly #deadLetters: Counter;
   readonly #actors: TargetInstruments;
   readonly #targets: ActorTargets;
@@ -55,6 +58,7 @@ export class ActorMetrics {
     const warn = new WarnOnce(options.warn ?? processWarning);
     this.#meter = meter;
     this.#series = series;
+    this.#reader = options.reader ?? (() => this);
     this.#system = {
       attributes: Object.freeze({ system }),
       processed: createInstrument(meter, 'systemProcessedMessages'),
@@ -141,6 +145,7 @@ export class ActorMetrics {
 
   readonly #observe = async (result: BatchObservableResult): Promise<void> => {
     try {
+      const reader = this.#reader();
       result.observe(this.#active, this.#live, this.#system.attributes);
       for (const group of this.#targets.groups) this.#observeGroup(result, group);
       for (const attributes of this.#released.values()) {
@@ -151,7 +156,7 @@ export class ActorMetrics {
       let observed = 0;
       for (const [observation, { attributes }] of this.#tracked) {
         result.observe(this.#mailboxSize, observation.mailboxSize, attributes);
-        result.observe(this.#mailboxSizeMax, observation.takeMostWaiting(), attributes);
+        result.observe(this.#mailboxSizeMax, observation.mostWaiting(reader), attributes);
         observed += 1;
         if (observed % ACTORS_A_TURN === 0) await nextTurn();
       }

@@ -25,7 +25,8 @@ export const ACTOR_INSTRUMENTS = {
     unit: '',
     attributes: PATH,
     series: 'nact_actor_mailbox_size_max',
-    description: 'The most commands that waited in the mailbox of a tracked actor since the previous collection.',
+    description:
+      'The most commands that waited in the mailbox of a tracked actor since the same reader last collected.',
   },
   actorTimeInMailbox: {
     group: 'actor',

@@ -25,7 +25,11 @@ export class Observation implements Member, Measured {
   readonly #system: SystemSeries;
   readonly #onStopped: (observation: Observation) => void;
   #targets: readonly Target[];
+  /** Since anybody looked. */
   #mostWaiting = 0;
+  #mostSinceStart = 0;
+  /** By reader: since it looked. */
+  #mostSeen: Map<object, number> | undefined;
   #live = true;
 
   constructor(
@@ -47,12 +51,22 @@ export class Observation implements Member, Measured {
     return this.#actor.mailboxSize;
   }
 
-  /** The most commands that waited since the last call. */
-  takeMostWaiting(): number {
+  /**
+   * The most commands that waited since this reader's last call, or since the start. Without a reader nothing is taken from
+   * any: it is the most that one of them has still to see.
+   */
+  mostWaiting(reader?: object): number {
     const now = this.mailboxSize;
     const most = Math.max(this.#mostWaiting, now);
     this.#mostWaiting = now;
-    return most;
+    this.#mostSinceStart = Math.max(this.#mostSinceStart, most);
+    this.#mostSeen ??= new Map();
+    for (const [other, seen] of this.#mostSeen) if (seen < most) this.#mostSeen.set(other, most);
+    if (reader === undefined)
+      return this.#mostSeen.size === 0 ? this.#mostSinceStart : Math.max(...this.#mostSeen.values());
+    const found = this.#mostSeen.get(reader) ?? this.#mostSinceStart;
+    this.#mostSeen.set(reader, now);
+    return found;
   }
 
   enqueued(mailboxSize: number): void {

@@ -129,7 +129,8 @@ class MetricsReporterFacade {
       ...(telemetry.series === undefined ? {} : { series: telemetry.series }),
     });
     const serves = meterProvider === undefined && config.prometheus.enabled;
-    const collect = () => telemetry.scrape();
+    const scraper = {};
+    const collect = () => telemetry.scrape(scraper);
     // A session before this one may still hold the port.
     const started = this.#shutdown.then(() =>
       serves ? startPrometheusServer({ ...config.prometheus, env, collect, keepAlive: false }) : undefined,

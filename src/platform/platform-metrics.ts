@@ -65,7 +65,8 @@ export async function startPlatformMetrics(options: PlatformMetricsOptions): Pro
     cluster?.close();
   };
   try {
-    const collect = () => telemetry.scrape();
+    const scraper = {};
+    const collect = () => telemetry.scrape(scraper);
     const server = serves
       ? await startPrometheusServer({ ...config.prometheus, env, collect, ready: () => isReady })
       : undefined;
@@ -103,7 +104,8 @@ function wantsActors({ enabled, actors, filter }: TelemetryConfig): boolean {
   return enabled && actors.enabled && INSTRUMENT_LIST.some(({ group, name }) => group === 'actor' && wanted(name));
 }
 
-function actorMetrics({ actors, service }: TelemetryConfig, { meterProvider, series, queue }: Telemetry): ActorMetrics {
+function actorMetrics({ actors, service }: TelemetryConfig, telemetry: Telemetry): ActorMetrics {
+  const { meterProvider, series, queue } = telemetry;
   const meter = meterProvider.getMeter(METER_NAME, packageVersion());
-  return new ActorMetrics(meter, { config: actors, system: service, series, queue });
+  return new ActorMetrics(meter, { config: actors, system: service, series, queue, reader: () => telemetry.reader });
 }

@@ -71,8 +71,14 @@ export interface Telemetry {
   readonly ready: Promise<void>;
   /** @throws DATAFLOW_ERR_METRICS_COLLECTION_FAILED on a failed, slow or impossible collection. */
   collect(): Promise<ResourceMetrics>;
-  /** The same for a writer that works in slices: our own families are walked lazily. Same errors. */
-  scrape(): Promise<Scrape>;
+  /**
+   * The same for a writer that works in slices: our own families are walked lazily. Same errors.
+   *
+   * @param reader what stands for who scrapes again and again; absent for a single look.
+   */
+  scrape(reader?: object): Promise<Scrape>;
+  /** Whose collection runs; undefined: a single look. */
+  readonly reader: object | undefined;
   /** The instruments of our own scopes as they stand, without a collection: observable ones are as of the last one. */
   families(): Iterable<MetricFamily>;
   /** Flushes push exporters once and releases everything. Idempotent. */
@@ -102,6 +108,7 @@ function disabledTelemetry(): Telemetry {
     ready: Promise.resolve(),
     collect: async () => NOTHING_COLLECTED.resourceMetrics,
     scrape: async () => ({ ...NOTHING_COLLECTED.resourceMetrics, families: [] }),
+    reader: undefined,
     families: () => [],
     shutdown: async () => {},
   };
@@ -114,6 +121,8 @@ function hostTelemetry(config: TelemetryConfig, meterProvider: MeterProviderApi)
   const stop = startRuntime(config, meterProvider);
   return {
     meterProvider,
+    // Its readers cannot be told apart.
+    reader: meterProvider,
     series: undefined,
     queue: NOTHING_WAITS,
     ready: Promise.resolve(),
@@ -177,10 +186,10 @@ function ownTelemetry(options: TelemetryOptions): Telemetry {
     hostMetrics = producer;
   });
 
-  const scrapeNow = async (): Promise<Scrape> => {
+  const scrapeNow = async (by: object | undefined): Promise<Scrape> => {
     const [{ resourceMetrics, errors }, ownErrors] = await Promise.all([
       reader.collect({ timeoutMillis: collectTimeoutMs }),
-      engine.observe(collectTimeoutMs),
+      engine.observe(collectTimeoutMs, by),
     ]);
     const failures = [...errors, ...ownErrors];
     if (failures.length > 0) throw failures[0];
@@ -188,7 +197,7 @@ function ownTelemetry(options: TelemetryOptions): Telemetry {
     collectedSeries = countSeries(scopeMetrics) + engine.size;
     return { resource, scopeMetrics, families: engine.families() };
   };
-  const scrape = oneAtATime(() => within(scrapeNow(), collectTimeoutMs));
+  const scrape = oneAtATime((by?: object) => within(scrapeNow(by), collectTimeoutMs));
   const collect = oneAtATime(async () => {
     const { resource, scopeMetrics } = await scrape();
     return { resource, scopeMetrics: [...(await engine.snapshot()), ...scopeMetrics] };
@@ -210,7 +219,10 @@ function ownTelemetry(options: TelemetryOptions): Telemetry {
     queue,
     ready,
     collect: () => unlessClosed(collect),
-    scrape: () => unlessClosed(scrape),
+    scrape: (by) => unlessClosed(() => scrape(by)),
+    get reader() {
+      return engine.reader;
+    },
     families: () => engine.families(),
     shutdown() {
       closed ??= (async () => {
@@ -256,10 +268,10 @@ function createEngine(config: TelemetryConfig, views: ViewOptions[], wanted: (na
 }
 
 /** Callers that come while one is at work share its result. */
-function oneAtATime<T>(work: () => Promise<T>): () => Promise<T> {
+function oneAtATime<A extends readonly unknown[], T>(work: (...given: A) => Promise<T>): (...given: A) => Promise<T> {
   let inFlight: Promise<T> | undefined;
-  return () => {
-    inFlight ??= work().finally(() => {
+  return (...given) => {
+    inFlight ??= work(...given).finally(() => {
       inFlight = undefined;
     });
     return inFlight;

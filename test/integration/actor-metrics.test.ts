@@ -10,7 +10,7 @@ import { type MetricPoint, snapshotOf } from '../../src/platform/metric-snapshot
 import type { Pipeline } from '../../src/platform/pipeline.ts';
 import type { Platform } from '../../src/platform/platform.ts';
 import { type PlatformOptions, startPlatform } from '../../src/platform/start.ts';
-import { parsePrometheus } from '../support/prometheus-parser.ts';
+import { parsePrometheus, sampleValue } from '../support/prometheus-parser.ts';
 
 let platform: Platform;
 afterEach(() => platform.shutdown());
@@ -107,6 +107,21 @@ test('they are scraped by their documented names', async () => {
   expect(families.get('nact_system_active_actors')?.samples).toEqual([
     { name: 'nact_system_active_actors', labels: { system: 'shop' }, value: 1 },
   ]);
+});
+
+test('the most that waited is shown to who scrapes, whoever else looks before', async () => {
+  await start({ track: { include: ['dataflow/*'] } });
+  const most = async () => {
+    const families = parsePrometheus(await (await fetch(platform.metricsUrl!)).text());
+    return sampleValue(families, 'nact_actor_mailbox_size_max', { path: 'dataflow/a', system: 'shop' });
+  };
+  const a = await pipeline('a');
+  await most();
+  await Promise.all(Array.from({ length: 50 }, () => a.state()));
+  for (let look = 0; look < 2; look++) expect(numberOf(await nact(), 'actor.mailbox.size.max')).toBe(50);
+  expect(await most()).toBe(50);
+  expect(await most()).toBe(0);
+  expect(numberOf(await nact(), 'actor.mailbox.size.max')).toBe(0);
 });
 
 test('pipelines add no series unless they are tracked', async () => {

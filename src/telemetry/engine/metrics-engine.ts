@@ -57,6 +57,7 @@ export class MetricsEngine implements MeterProvider {
   readonly #meters = new Map<string, EngineMeter>();
   readonly #said = new Set<string>();
   #beforeReading = (): void => {};
+  #reader: object | undefined;
 
   constructor(options: MetricsEngineOptions = {}) {
     this.#options = options;
@@ -107,10 +108,20 @@ export class MetricsEngine implements MeterProvider {
     return size;
   }
 
-  /** Runs the callbacks of observable instruments. Gives their errors, which are logged already; never rejects. */
-  observe(timeoutMs = OBSERVE_TIMEOUT_MS): Promise<readonly unknown[]> {
+  /** Who the callbacks of observable instruments are run for, for those that tell their readers apart. */
+  get reader(): object | undefined {
+    return this.#reader;
+  }
+
+  /**
+   * Runs the callbacks of observable instruments. Gives their errors, which are logged already; never rejects.
+   *
+   * @param reader any object that stands for it; absent for what only looks. Who comes while they run shares the run.
+   */
+  observe(timeoutMs = OBSERVE_TIMEOUT_MS, reader?: object): Promise<readonly unknown[]> {
     this.#beforeReading();
     this.#tracing.look();
+    if (!this.#observers.isRunning) this.#reader = reader;
     return this.#observers.run(timeoutMs);
   }
 
@@ -157,8 +168,9 @@ export class MetricsEngine implements MeterProvider {
    * needs its own, since what has been reported by deltas is remembered here.
    */
   producer(temporality?: TemporalitySelector, aggregation?: AggregationSelector): MetricProducer {
+    const reader = {};
     return new EngineProducer(this.#streams, this.#registry, {
-      observe: (timeoutMs) => this.observe(timeoutMs),
+      observe: (timeoutMs) => this.observe(timeoutMs, reader),
       now: this.#now,
       ...(temporality === undefined ? {} : { temporality }),
       ...(aggregation === undefined ? {} : { aggregation }),

@@ -94,6 +94,10 @@ export class Observers {
   readonly #observables = new Set<EngineObservable>();
   #running: Promise<readonly unknown[]> | undefined;
 
+  get isRunning(): boolean {
+    return this.#running !== undefined;
+  }
+
   register(observable: EngineObservable): void {
     this.#observables.add(observable);
   }

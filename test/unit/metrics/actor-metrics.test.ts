@@ -127,6 +127,22 @@ describe('the mailbox of a tracked actor', () => {
     expect((await series())['actor_mailbox_size_max dataflow/a']).toBe(0);
   });
 
+  test('each reader has its own most, and one that only looks takes none', () => {
+    const mailbox = actor('dataflow/a');
+    const observation = start(TRACK_ALL).started(mailbox);
+    const [one, other] = [{}, {}];
+    observation.enqueued(9);
+    expect(observation.mostWaiting()).toBe(9);
+    mailbox.mailboxSize = 2;
+    expect([observation.mostWaiting(one), observation.mostWaiting(one)]).toEqual([9, 2]);
+    mailbox.mailboxSize = 0;
+    expect([observation.mostWaiting(), observation.mostWaiting(other), observation.mostWaiting()]).toEqual([2, 9, 2]);
+    observation.enqueued(5);
+    expect([observation.mostWaiting(one), observation.mostWaiting(one), observation.mostWaiting(other)]).toEqual([
+      5, 0, 5,
+    ]);
+  });
+
   test('what a failed turn puts back counts for the most as well', async () => {
     const mailbox = actor('dataflow/a');
     start(TRACK_ALL).started(mailbox).enqueued(1);
