@@ -186,7 +186,7 @@ export const SETTINGS: readonly Setting[] = [
     'metrics.runtime.enabled',
     boolean,
     METRICS.runtime.enabled,
-    'The `jvm_*` and `nodejs_eventloop_*` series: heap, garbage collection, threads, event loop.',
+    'The `jvm_*`, `v8js_*` and `nodejs_eventloop_*` series: heap, garbage collection, threads, event loop.',
   ),
   setting(
     'metrics.process.enabled',

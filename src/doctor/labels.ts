@@ -13,7 +13,7 @@ export function labels({ families, duplicates }: Exposition): Check {
   const added: string[] = [];
   let scoped = 0;
   for (const family of families.values()) {
-    const attributes = DOCUMENTED.get(family.name)?.attributes;
+    const attributes = DOCUMENTED.get(family.name)?.attributes.map((key) => key.replaceAll('.', '_'));
     if (attributes === undefined) continue;
     const present = family.samples.filter((sample) => sample.labels.otel_metric_overflow === undefined);
     const lacks = attributes.filter((key) => present.some((sample) => sample.labels[key] === undefined));

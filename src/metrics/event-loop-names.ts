@@ -1,6 +1,6 @@
 /**
- * Delays and utilization of the event loop, named as OpenTelemetry's semantic conventions for Node.js have them. All
- * speak of the last tick interval, whoever reads them and how often.
+ * Delays, utilization and time of the event loop, named as OpenTelemetry's semantic conventions for Node.js have them. The
+ * gauges speak of the last tick interval, whoever reads them and how often.
  */
 export const EVENT_LOOP_INSTRUMENTS = {
   loopDelayMin: delay('min', 'Shortest time by which a timer fired late'),
@@ -18,6 +18,16 @@ export const EVENT_LOOP_INSTRUMENTS = {
     attributes: [],
     series: 'nodejs_eventloop_utilization_ratio',
     description: 'Share of the last tick interval in which the event loop was busy, 0 to 1.',
+  },
+  loopTime: {
+    group: 'runtime',
+    name: 'nodejs.eventloop.time',
+    kind: 'counter',
+    isObserved: true,
+    unit: 's',
+    attributes: ['nodejs.eventloop.state'],
+    series: 'nodejs_eventloop_time_seconds_total',
+    description: 'Time that the event loop was active, and that it was idle, since the start of the process.',
   },
 } as const;
 

@@ -1,17 +1,21 @@
-import type { Counter, Histogram, Meter, ObservableGauge } from '@opentelemetry/api';
+import type { Counter, Histogram, Meter, Observable, ObservableCounter, ObservableGauge } from '@opentelemetry/api';
 import { INSTRUMENTS, type InstrumentDefinition, type InstrumentKey } from './names.ts';
 
 type InstrumentOf<D extends InstrumentDefinition> = D['kind'] extends 'counter'
-  ? Counter
+  ? D['isObserved'] extends true
+    ? ObservableCounter
+    : Counter
   : D['kind'] extends 'histogram'
     ? Histogram
     : ObservableGauge;
 
-function create(meter: Meter, definition: InstrumentDefinition): Counter | Histogram | ObservableGauge {
-  const { name, kind, unit, description, buckets } = definition;
+function create(meter: Meter, definition: InstrumentDefinition): Counter | Histogram | Observable {
+  const { name, kind, unit, description, buckets, isObserved } = definition;
   switch (kind) {
     case 'counter':
-      return meter.createCounter(name, { unit, description });
+      return isObserved
+        ? meter.createObservableCounter(name, { unit, description })
+        : meter.createCounter(name, { unit, description });
     case 'gauge':
       return meter.createObservableGauge(name, { unit, description });
     case 'histogram':

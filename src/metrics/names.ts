@@ -1,6 +1,7 @@
 import { ACTOR_INSTRUMENTS } from './actor-names.ts';
 import { CLUSTER_INSTRUMENTS } from './cluster-names.ts';
 import { EVENT_LOOP_INSTRUMENTS } from './event-loop-names.ts';
+import { V8JS_INSTRUMENTS } from './v8js-names.ts';
 
 export type InstrumentKind = 'counter' | 'gauge' | 'histogram';
 
@@ -8,6 +9,8 @@ export interface InstrumentDefinition {
   /** The OpenTelemetry name, which OTLP backends see. */
   readonly name: string;
   readonly kind: InstrumentKind;
+  /** A counter whose total is read when metrics are collected. */
+  readonly isObserved?: true;
   /** UCUM: `s`, `By`, `1`; empty where the documented series name carries no unit. */
   readonly unit: '' | 's' | 'By' | '1';
   readonly attributes: readonly string[];
@@ -356,6 +359,7 @@ export const INSTRUMENTS = {
   },
 
   ...EVENT_LOOP_INSTRUMENTS,
+  ...V8JS_INSTRUMENTS,
 } as const satisfies Record<string, InstrumentDefinition>;
 
 export type InstrumentKey = keyof typeof INSTRUMENTS;

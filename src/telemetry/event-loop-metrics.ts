@@ -9,13 +9,16 @@
  */
 import { createHistogram, performance, type RecordableHistogram } from 'node:perf_hooks';
 import type { Meter } from '@opentelemetry/api';
+import { createInstrument } from '../metrics/instruments.ts';
 import type { InstrumentKey } from '../metrics/names.ts';
-import { observeGauge, stopAll } from './observe-gauge.ts';
+import { observeEach, observeGauge, stopAll } from './observe-gauge.ts';
 import { PULSE_MS, type Pulse } from './pulse.ts';
 
 const MICROS = 1e6;
 /** Ten seconds of them. */
 const MOST_WAITING = 500;
+const ACTIVE = Object.freeze({ 'nodejs.eventloop.state': 'active' });
+const IDLE = Object.freeze({ 'nodejs.eventloop.state': 'idle' });
 
 type Statistic = (histogram: RecordableHistogram) => number;
 
@@ -53,6 +56,11 @@ export function startEventLoopMetrics(meter: Meter, tickIntervalMs: number, puls
     () => clearInterval(tick),
     delays.stop,
     observeGauge(meter, 'loopUtilization', () => utilization ?? busyShare()),
+    observeEach(createInstrument(meter, 'loopTime'), (result) => {
+      const { active, idle } = performance.eventLoopUtilization();
+      result.observe(active / 1000, ACTIVE);
+      result.observe(idle / 1000, IDLE);
+    }),
     ...gauges,
   ]);
 }

@@ -4,22 +4,26 @@ import { createInstrument } from '../metrics/instruments.ts';
 import { type CollectionKind, CollectionLog } from './collection-log.ts';
 import type { Pulse } from './pulse.ts';
 
-// Frozen, so that an engine may know a series by its object alone.
-const ATTRIBUTES: Readonly<Record<CollectionKind, Attributes>> = {
-  minor: Object.freeze({ gc: 'minor' }),
-  major: Object.freeze({ gc: 'major' }),
-  incremental: Object.freeze({ gc: 'incremental' }),
-  weakcb: Object.freeze({ gc: 'weakcb' }),
-  other: Object.freeze({ gc: 'other' }),
-};
+const KINDS: readonly CollectionKind[] = ['minor', 'major', 'incremental', 'weakcb', 'other'];
+
+/** Frozen, so that an engine may know a series by its object alone. */
+function attributesByKind(key: string): Readonly<Record<CollectionKind, Attributes>> {
+  const entries = KINDS.map((kind) => [kind, Object.freeze({ [key]: kind })]);
+  return Object.fromEntries(entries) as Record<CollectionKind, Attributes>;
+}
+
+const PAUSES = attributesByKind('gc');
+const DURATIONS = attributesByKind('v8js.gc.type');
 
 /** Ends with the returned function. Every pause is recorded: when metrics are collected, but for what the log holds back. */
 export function startGcMetrics(meter: Meter, pulse: Pulse): () => void {
   const pauses = createInstrument(meter, 'gcPause');
+  const durations = createInstrument(meter, 'v8GcDuration');
   const promotion = createInstrument(meter, 'gcPromotion');
   let promotedBytes = 0;
   const log = new CollectionLog((kind, seconds, promoted) => {
-    pauses.record(seconds, ATTRIBUTES[kind]);
+    pauses.record(seconds, PAUSES[kind]);
+    durations.record(seconds, DURATIONS[kind]);
     promotedBytes += promoted;
   }, pulse);
   const observe = (result: ObservableResult): void => {

@@ -1,4 +1,4 @@
-import { diag, type Meter, type ObservableGauge } from '@opentelemetry/api';
+import { diag, type Meter, type Observable, type ObservableGauge, type ObservableResult } from '@opentelemetry/api';
 import { createInstrument } from '../metrics/instruments.ts';
 import type { InstrumentKey } from '../metrics/names.ts';
 
@@ -8,16 +8,25 @@ import type { InstrumentKey } from '../metrics/names.ts';
  */
 export function observeGauge(meter: Meter, key: InstrumentKey, read: () => number | undefined): () => void {
   const gauge = createInstrument(meter, key) as ObservableGauge;
-  const callback: Parameters<ObservableGauge['addCallback']>[0] = (result) => {
-    try {
-      const value = read();
-      if (value !== undefined && Number.isFinite(value)) result.observe(value);
-    } catch (error) {
-      diag.warn('A runtime metric could not be read', error);
-    }
-  };
-  gauge.addCallback(callback);
-  return () => gauge.removeCallback(callback);
+  return observeEach(gauge, (result) => {
+    const value = read();
+    if (value !== undefined && Number.isFinite(value)) result.observe(value);
+  });
+}
+
+/** Observes an instrument with attributes until the returned function is called. A failure leaves it out of this collection. */
+export function observeEach(observable: Observable, observe: (result: ObservableResult) => void): () => void {
+  const callback = (result: ObservableResult): void => safely(() => observe(result));
+  observable.addCallback(callback);
+  return () => observable.removeCallback(callback);
+}
+
+function safely(read: () => void): void {
+  try {
+    read();
+  } catch (error) {
+    diag.warn('A runtime metric could not be read', error);
+  }
 }
 
 export function stopAll(stops: readonly (() => void)[]): () => void {

@@ -1,18 +1,46 @@
 /**
- * Owns the documented `jvm_*` memory and thread series, and `process_cpu_usage`, read from Node.js itself.
+ * Owns the documented `jvm_*` memory and thread series, those of V8's heap, and `process_cpu_usage`, read from Node.js itself.
  * Every start function returns the function that takes away its callbacks and timers.
  */
 import { readdirSync } from 'node:fs';
 import os from 'node:os';
 import v8 from 'node:v8';
-import type { Meter } from '@opentelemetry/api';
-import { observeGauge, stopAll } from './observe-gauge.ts';
+import type { Attributes, Meter } from '@opentelemetry/api';
+import { createInstrument } from '../metrics/instruments.ts';
+import type { InstrumentKey } from '../metrics/names.ts';
+import { observeEach, observeGauge, stopAll } from './observe-gauge.ts';
+
+const OF_HEAP_SPACES = {
+  v8SpaceSize: 'space_size',
+  v8SpaceUsed: 'space_used_size',
+  v8SpaceAvailable: 'space_available_size',
+  v8SpacePhysical: 'physical_space_size',
+} as const satisfies Partial<Record<InstrumentKey, keyof v8.HeapSpaceInfo>>;
+
+const attributesOfSpaces = new Map<string, Attributes>();
+
+/** Frozen and the same each time, so that an engine may know a series by its object alone. */
+function spaceAttributes(name: string): Attributes {
+  let attributes = attributesOfSpaces.get(name);
+  if (attributes === undefined) {
+    attributes = Object.freeze({ 'v8js.heap.space.name': name });
+    attributesOfSpaces.set(name, attributes);
+  }
+  return attributes;
+}
 
 export function startMemoryMetrics(meter: Meter): () => void {
   return stopAll([
     observeGauge(meter, 'heapUsed', () => v8.getHeapStatistics().used_heap_size),
     observeGauge(meter, 'heapMax', () => v8.getHeapStatistics().heap_size_limit),
     observeGauge(meter, 'nonHeapUsed', () => process.memoryUsage().external),
+    observeGauge(meter, 'v8HeapLimit', () => v8.getHeapStatistics().heap_size_limit),
+    ...Object.entries(OF_HEAP_SPACES).map(([key, field]) =>
+      observeEach(createInstrument(meter, key as keyof typeof OF_HEAP_SPACES), (result) => {
+        for (const space of v8.getHeapSpaceStatistics())
+          result.observe(space[field], spaceAttributes(space.space_name));
+      }),
+    ),
   ]);
 }
 

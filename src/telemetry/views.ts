@@ -33,7 +33,15 @@ export function viewsFor(config: TelemetryConfig, wanted: (name: string) => bool
  * What each attribute beside `pipeline_id` multiplies the series of a pipeline by: at most, and as a rule for error codes.
  * A reporter alone may be told of every change from one of the six states to another.
  */
-const SERIES_A_PIPELINE: Readonly<Record<string, number>> = { to_state: 30, state: 5, error_code: 10, gc: 5 };
+const SERIES_A_PIPELINE: Readonly<Record<string, number>> = {
+  to_state: 30,
+  state: 5,
+  error_code: 10,
+  gc: 5,
+  'v8js.gc.type': 5,
+  'v8js.heap.space.name': 20,
+  'nodejs.eventloop.state': 2,
+};
 /** One pipeline may meet every code that there is, and `OTHER`. */
 const ERROR_CODES = DEFAULT_ERROR_CODES + 1;
 

@@ -98,7 +98,8 @@ test('promotion and pauses are what V8 itself traces', async () => {
     const found = {};
     for (const { metrics } of resourceMetrics.scopeMetrics)
       for (const { descriptor, dataPoints } of metrics)
-        for (const { attributes, value } of dataPoints) found[descriptor.name + (attributes.gc ?? '')] = value.count ?? value;
+        for (const { attributes, value } of dataPoints)
+          found[descriptor.name + (attributes.gc ?? attributes['v8js.gc.type'] ?? '')] = value.count ?? value;
     console.log('FOUND ' + JSON.stringify(found));`;
   const { out } = await runChild(script, { flags: ['--trace-gc-nvp'] });
   // From the start of the metrics to the collection; what comes before and after is not theirs.
@@ -111,6 +112,7 @@ test('promotion and pauses are what V8 itself traces', async () => {
   expect((found['jvm.gc.promotion'] ?? 0) / promoted).toBeLessThan(1.1);
   expect(scavenges.length).toBeGreaterThan(5);
   expect(Math.abs((found['jvm.gc.pauseminor'] ?? 0) - scavenges.length)).toBeLessThanOrEqual(2);
+  for (const kind of ['minor', 'major']) expect(found[`v8js.gc.duration${kind}`]).toBe(found[`jvm.gc.pause${kind}`]);
 });
 
 test('hundreds of collections cost no memory, and the old space need not be collected for it', async () => {

@@ -17,6 +17,13 @@ const NOT_SHOWN: ReadonlyMap<string, string> = new Map([
   ['nodejs.eventloop.delay.mean', 'hides the one long block that the longest delay shows'],
   ['nodejs.eventloop.delay.stddev', 'the percentiles say it in a form that can be read'],
   ['nodejs.eventloop.delay.p90', 'lies between the median and the 99th percentile, which are shown'],
+  ['nodejs.eventloop.time', 'the utilization, which is shown, is the rate of its active part'],
+  ['v8js.gc.duration', 'jvm.gc.pause has the same pauses in finer buckets'],
+  ['v8js.memory.heap.limit', 'jvm.memory.heap.max is the same'],
+  ['v8js.memory.heap.used', 'the spaces are for who looks for a leak; all together are jvm.memory.heap.used'],
+  ['v8js.memory.heap.space.size', 'as that of used'],
+  ['v8js.memory.heap.space.available_size', 'as that of used'],
+  ['v8js.memory.heap.space.physical_size', 'as that of used'],
 ]);
 
 const annotations = dashboards.flatMap((board) =>

@@ -1,3 +1,4 @@
+import v8 from 'node:v8';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import {
   AggregationTemporality,
@@ -59,6 +60,31 @@ describe('what is collected', () => {
     for (const { samples } of families.values()) {
       for (const { labels } of samples) expect(Object.keys(labels).filter((key) => /^otel_/.test(key))).toEqual([]);
     }
+  });
+
+  test('the spaces of the heap, and the time of the event loop', async () => {
+    const telemetry = await start({ host: { groups: [] } });
+    const families = await scrape(telemetry);
+    const spaces = v8.getHeapSpaceStatistics().map(({ space_name }) => space_name);
+    for (const what of ['used', 'space_size', 'space_available_size', 'space_physical_size']) {
+      const { type, samples } = families.get(`v8js_memory_heap_${what}_bytes`) ?? { samples: [] };
+      expect(type).toBe('gauge');
+      expect(samples.map(({ labels }) => labels)).toEqual(spaces.map((name) => ({ v8js_heap_space_name: name })));
+    }
+    const inOldSpace = (what: string) =>
+      sampleValue(families, `v8js_memory_heap_${what}_bytes`, { v8js_heap_space_name: 'old_space' }) ?? 0;
+    expect(inOldSpace('used')).toBeGreaterThan(1_000_000);
+    expect(inOldSpace('space_size')).toBeGreaterThan(inOldSpace('used'));
+    expect(sampleValue(families, 'v8js_memory_heap_limit_bytes')).toBe(v8.getHeapStatistics().heap_size_limit);
+    const time = families.get('nodejs_eventloop_time_seconds_total');
+    expect(time?.type).toBe('counter');
+    expect(time?.samples.map(({ labels }) => labels)).toEqual([
+      { nodejs_eventloop_state: 'active' },
+      { nodejs_eventloop_state: 'idle' },
+    ]);
+    const active = async () =>
+      sampleValue(await scrape(telemetry), 'nodejs_eventloop_time_seconds_total', { nodejs_eventloop_state: 'active' });
+    expect(await active()).toBeGreaterThan(time?.samples[0]?.value ?? Number.POSITIVE_INFINITY);
   });
 
   test('garbage collections become pauses by kind', async () => {
@@ -268,7 +294,8 @@ test('every instrument of the table has a source: each one is created by the rep
   const names = scopeMetrics.flatMap(({ metrics }) => metrics.map(({ descriptor }) => descriptor.name));
   const missing = INSTRUMENT_LIST.map(({ name }) => name).filter((name) => !names.includes(name));
   // A pause exists once the collector has run, a delay once a timer has fired; their own tests wait for them.
-  expect(missing.filter((name) => name !== 'jvm.gc.pause' && !name.startsWith('nodejs.eventloop.delay.'))).toEqual([]);
+  const later = ['jvm.gc.pause', 'v8js.gc.duration'];
+  expect(missing.filter((name) => !later.includes(name) && !name.startsWith('nodejs.eventloop.delay.'))).toEqual([]);
   reporter.close();
   actors.close();
   cluster.close();
