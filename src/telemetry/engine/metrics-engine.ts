@@ -54,6 +54,7 @@ export class MetricsEngine implements MeterProvider {
   readonly #observers = new Observers();
   readonly #tracing = new Tracing();
   readonly #streams: Stream[] = [];
+  readonly #producers: EngineProducer[] = [];
   readonly #meters = new Map<string, EngineMeter>();
   readonly #said = new Set<string>();
   #beforeReading = (): void => {};
@@ -169,17 +170,22 @@ export class MetricsEngine implements MeterProvider {
    */
   producer(temporality?: TemporalitySelector, aggregation?: AggregationSelector): MetricProducer {
     const reader = {};
-    return new EngineProducer(this.#streams, this.#registry, {
+    const producer = new EngineProducer(this.#streams, this.#registry, {
       observe: (timeoutMs) => this.observe(timeoutMs, reader),
       now: this.#now,
       ...(temporality === undefined ? {} : { temporality }),
       ...(aggregation === undefined ? {} : { aggregation }),
     });
+    this.#producers.push(producer);
+    return producer;
   }
 
   #removeSeries(series: EngineSeries): number {
     let removed = 0;
-    for (const stream of this.#streams) if (stream.remove(series)) removed += 1;
+    for (const stream of this.#streams) {
+      for (const producer of this.#producers) producer.leaving(stream, series);
+      if (stream.remove(series)) removed += 1;
+    }
     return removed;
   }
 

@@ -1,13 +1,13 @@
 /**
  * Owns what one reader has been told: the official form of the engine's numbers, cumulative or as deltas.
  *
- * R1 The deltas of a series add up to its cumulative value; each begins where the collection before ended. A series
- *    that did not change is left out of deltas.
- * R2 A series that was removed and made again starts anew: no delta spans both.
+ * R1 The deltas of a series add up to its cumulative value, to its last one where it was removed; each begins where the
+ *    collection before ended. A series that did not change is left out of deltas.
+ * R2 A series that was removed and made again starts anew; where both fall between two collections, one delta tells of both.
  * R3 Long collections give the event loop its turns.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { HrTime } from '@opentelemetry/api';
+import type { Attributes, HrTime } from '@opentelemetry/api';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import {
   type AggregationOption,
@@ -25,6 +25,8 @@ import {
 } from '@opentelemetry/sdk-metrics';
 import { hrTime } from './family.ts';
 import { Reported } from './reported.ts';
+import { Rests, restOf } from './rests.ts';
+import type { EngineSeries } from './schema.ts';
 import type { SeriesRegistry } from './series-registry.ts';
 import { BUCKETS, HistogramStream, MAX, MIN, type Stream, SUM } from './streams.ts';
 
@@ -53,6 +55,7 @@ export class EngineProducer implements MetricProducer {
   readonly #registry: SeriesRegistry;
   readonly #options: EngineProducerOptions;
   readonly #reported = new Map<Stream, Reported>();
+  readonly #rests = new Rests();
   #collecting: Promise<unknown> = Promise.resolve();
 
   constructor(streams: readonly Stream[], registry: SeriesRegistry, options: EngineProducerOptions) {
@@ -68,13 +71,27 @@ export class EngineProducer implements MetricProducer {
     return collected;
   }
 
+  /** To be called before the series is removed from the stream. */
+  leaving(stream: Stream, series: EngineSeries): void {
+    // What is observed comes again by itself.
+    if (!this.#isDelta(stream) || isObservable(stream) || !stream.store.has(series)) return;
+    const page = stream.store.page(series);
+    const { at } = stream.store;
+    const since = this.#reportedOf(stream).since(series, page, at);
+    if (since === 'unchanged') return;
+    const cells = page.slice(at, at + stream.width);
+    for (const [index, value] of since?.cells.entries() ?? []) cells[index]! -= value;
+    if (cells.every((value) => value === 0)) return;
+    this.#rests.add(stream, series, since?.startMs ?? series.schema.startTimeMs(series), cells);
+  }
+
   async #collect(timeoutMs: number | undefined): Promise<CollectionResult> {
     const errors = await this.#options.observe(timeoutMs);
     const before = this.#registry.nextOrdinal;
     const scopes = new Map<object, { scope: ScopeMetrics['scope']; metrics: MetricData[] }>();
     let sinceTurn = 0;
     for (const stream of this.#streams) {
-      if (stream.store.size === 0 || this.#isDropped(stream)) continue;
+      if ((stream.store.size === 0 && !this.#rests.has(stream)) || this.#isDropped(stream)) continue;
       const metric = this.#reader(stream);
       for (const series of stream.series(before)) {
         metric.add(series);
@@ -101,11 +118,16 @@ export class EngineProducer implements MetricProducer {
     return this.#options.aggregation?.(descriptor.instrumentType).type === AggregationType.DROP;
   }
 
+  #isDelta({ kind, descriptor }: Stream): boolean {
+    const wanted = this.#options.temporality?.(descriptor.instrumentType);
+    return wanted === AggregationTemporality.DELTA && kind !== 'gauge';
+  }
+
   #reader(stream: Stream) {
     const { kind, descriptor, boundaries, width } = stream;
     const told = stream instanceof HistogramStream ? stream.tells : { range: true, sum: true };
-    const wanted = this.#options.temporality?.(descriptor.instrumentType) ?? AggregationTemporality.CUMULATIVE;
-    const isDelta = wanted === AggregationTemporality.DELTA && kind !== 'gauge';
+    const isDelta = this.#isDelta(stream);
+    const rests = this.#rests.take(stream);
     const endMs = this.#options.now();
     const endTime = hrTime(endMs);
     // What an observable's histogram holds is this collection's alone, and so a delta already.
@@ -115,39 +137,45 @@ export class EngineProducer implements MetricProducer {
     let lastStartMs = Number.NaN;
     let lastStart: HrTime = endTime;
 
-    const add = (series: Parameters<Stream['remove']>[0]): void => {
-      const page = stream.store.page(series);
-      const { at } = stream.store;
-      const since = reported?.since(series, page, at);
-      if (since === 'unchanged') return;
-      const ownStartMs = series.schema.startTimeMs(series);
-      const startMs = since?.startMs ?? ownStartMs;
+    const push = (startMs: number, attributes: Attributes, cell: (index: number) => number): void => {
       if (startMs !== lastStartMs) {
         lastStartMs = startMs;
         lastStart = hrTime(startMs);
       }
-      const point = { startTime: lastStart, endTime, attributes: series.attributes };
+      const point = { startTime: lastStart, endTime, attributes };
+      if (kind !== 'histogram') {
+        numbers.push({ ...point, value: cell(0) });
+        return;
+      }
+      const counts = Array.from({ length: width - BUCKETS }, (_, index) => cell(BUCKETS + index));
+      // The smallest and largest of a delta are not known: the cells hold those since the start.
+      const hasRange = told.range && !isDelta && cell(0) > 0;
+      const range = hasRange ? { min: cell(MIN), max: cell(MAX) } : {};
+      const sum = told.sum ? { sum: cell(SUM) } : {};
+      histograms.push({
+        ...point,
+        value: { ...range, ...sum, count: cell(0), buckets: { boundaries: [...boundaries], counts } },
+      });
+    };
+
+    const add = (series: EngineSeries): void => {
+      const page = stream.store.page(series);
+      const { at } = stream.store;
+      const since = reported?.since(series, page, at);
+      if (since === 'unchanged') return;
       // A total that fell was set back: it is what came since.
       const isReset = since !== undefined && kind === 'counter' && page[at]! < since.cells[0]!;
       const before = isReset ? undefined : since?.cells;
-      const cell = (index: number): number => page[at + index]! - (before?.[index] ?? 0);
-      if (kind !== 'histogram') {
-        numbers.push({ ...point, value: cell(0) });
-      } else {
-        const counts = Array.from({ length: width - BUCKETS }, (_, index) => cell(BUCKETS + index));
-        // The smallest and largest of a delta are not known: the cells hold those since the start.
-        const hasRange = told.range && !isDelta && page[at]! > 0;
-        const range = hasRange ? { min: page[at + MIN]!, max: page[at + MAX]! } : {};
-        const sum = told.sum ? { sum: cell(SUM) } : {};
-        histograms.push({
-          ...point,
-          value: { ...range, ...sum, count: cell(0), buckets: { boundaries: [...boundaries], counts } },
-        });
-      }
+      const rest = restOf(rests, series);
+      const startMs = rest?.startMs ?? since?.startMs ?? series.schema.startTimeMs(series);
+      const cell = (index: number): number => page[at + index]! - (before?.[index] ?? 0) + (rest?.cells[index] ?? 0);
+      push(startMs, series.attributes, cell);
       reported?.keep(series, page, at);
     };
 
     const end = (): MetricData | undefined => {
+      for (const { startMs, attributes, cells } of rests?.values() ?? [])
+        push(startMs, attributes, (index) => cells[index]!);
       reported?.end(stream, endMs);
       if (numbers.length + histograms.length === 0) return undefined;
       const { name, description, unit, valueType, instrumentType } = descriptor;
