@@ -43,6 +43,8 @@ export interface Leases {
   release(keys: readonly string[], owner: string, how?: 'in order' | 'abandoned' | 'retired'): Promise<void>;
   /** At most `limit` of the vacant keys, in an order that differs by `seed`, so that several takers seldom meet. */
   vacancies(limit: number, seed: number): Promise<Vacancies>;
+  /** Those of the keys that were let go of as `retired`, and that nobody has acquired since. */
+  retired(keys: readonly string[]): Promise<readonly string[]>;
   /** Who holds the key; undefined where nobody does. */
   ownerOf(key: string): Promise<string | undefined>;
   /** Every lease that has an owner, expired ones included. */

@@ -118,6 +118,10 @@ export class StoreView {
       const vacant = wanted.filter((key) => this.#store.lease(key)?.isExpired ?? true);
       return { total: wanted.length, keys: vacant.slice(0, limit) };
     },
+    retired: async (keys) => {
+      this.#reach();
+      return [...new Set(keys)].filter((key) => this.#store.rows.get(key)?.isRetired === true);
+    },
     ownerOf: async (key) => {
       this.#reach();
       const lease = this.#store.lease(key);

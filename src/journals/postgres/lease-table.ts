@@ -106,6 +106,12 @@ export class LeaseTable implements Leases {
     return { total: Number(row?.total ?? 0), keys: JSON.parse(row?.keys ?? '[]') as string[] };
   }
 
+  async retired(keys: readonly string[]): Promise<readonly string[]> {
+    for (const key of keys) checkKey(key);
+    const rows = await this.#query(`SELECT key FROM ${this.#table} WHERE key = ANY($1::text[]) AND is_retired`, [keys]);
+    return rows.map((row) => row.key ?? '');
+  }
+
   async ownerOf(key: string): Promise<string | undefined> {
     checkKey(key);
     const sql = `SELECT owner FROM ${this.#table} WHERE key = $1 AND owner IS NOT NULL AND expires_at > clock_timestamp()`;
