@@ -91,6 +91,11 @@ class EventRecorder implements PipelineRecorder {
     this.#reporter.releasePipeline(pipelineId);
   }
 
+  remove(pipelineId: string): void {
+    this.#queue.drain();
+    this.#reporter.removePipeline(pipelineId);
+  }
+
   batchesInflight(pipelineId: string, count: number): void {
     this.#queue.add(this.#inflight, pipelineId, count);
   }

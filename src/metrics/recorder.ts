@@ -11,6 +11,8 @@ export interface PipelineRecorder {
   restore(pipelineId: string, state: PipelineState): void;
   /** The pipeline's actor left this process: its gauges go, its counters stay. */
   release(pipelineId: string): void;
+  /** The pipeline was removed, by what this process has not recorded: every series of it goes. */
+  remove(pipelineId: string): void;
   /** A batch attempt started (1) or ended (0). */
   batchesInflight(pipelineId: string, count: number): void;
   batchDeduplicated(pipelineId: string): void;
@@ -24,6 +26,7 @@ export const NO_RECORDER: PipelineRecorder = {
   record() {},
   restore() {},
   release() {},
+  remove() {},
   batchesInflight() {},
   batchDeduplicated() {},
   sourceLag() {},

@@ -104,6 +104,7 @@ export class CountingRecorder implements PipelineRecorder {
   readonly events: PipelineEvent[] = [];
   readonly restored: [string, string][] = [];
   readonly released: string[] = [];
+  readonly removed: string[] = [];
   readonly inflight: number[] = [];
   deduplicated = 0;
   replayed = 0;
@@ -118,6 +119,9 @@ export class CountingRecorder implements PipelineRecorder {
   }
   release(pipelineId: string): void {
     this.released.push(pipelineId);
+  }
+  remove(pipelineId: string): void {
+    this.removed.push(pipelineId);
   }
   batchesInflight(_pipelineId: string, count: number): void {
     this.inflight.push(count);

@@ -48,6 +48,10 @@ export class PipelineActivity {
         recorder.release(pipelineId);
         this.#activities.delete(pipelineId);
       },
+      remove: (pipelineId) => {
+        recorder.remove(pipelineId);
+        this.#activities.delete(pipelineId);
+      },
       batchesInflight: (pipelineId, count) => {
         recorder.batchesInflight(pipelineId, count);
         const activity = this.#activities.get(pipelineId);

@@ -143,6 +143,24 @@ test('restoring moves gauges and counts nothing; releasing takes the gauges back
   expect(sampleValue(families, 'dataflow_batches_processed_total', P)).toBe(0);
 });
 
+test('removing one that was released takes its counters too, and what waits to be recorded; the next one begins at 0', async () => {
+  record({ type: 'PipelineStarted' }, 'configured', 'running');
+  record({ type: 'BatchFailed', batchId: 'b', error, attempt: 1 }, 'running');
+  recorder.release('orders');
+  record({ type: 'BatchProcessed', batchId: 'b', successCount: 8, failureCount: 2, processingTimeMs: 5 }, 'running');
+  recorder.remove('orders');
+  recorder.remove('unknown');
+  let families = await scrape(telemetry);
+  for (const { samples } of families.values()) {
+    for (const { labels } of samples) expect(labels).not.toHaveProperty('pipeline_id');
+  }
+  expect(sampleValue(families, 'dataflow_pipelines_running')).toBe(0);
+  recorder.restore('orders', state('running'));
+  families = await scrape(telemetry);
+  expect(sampleValue(families, 'dataflow_batches_processed_total', P)).toBe(0);
+  expect(sampleValue(families, 'dataflow_pipelines_running')).toBe(1);
+});
+
 describe('what comes with every batch waits', () => {
   const batch = { type: 'BatchProcessed', batchId: 'b', successCount: 8, failureCount: 0, processingTimeMs: 5 };
   const checkpoint = { type: 'CheckpointUpdated', checkpoint: { offset: 10, timestamp: 3_000, recordsProcessed: 10 } };
