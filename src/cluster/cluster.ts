@@ -12,6 +12,7 @@ import type { PipelineActor } from '../runtime/pipeline-actor.ts';
 import type { PipelineRuntime } from '../runtime/runtime.ts';
 import { elsewhere } from './cluster-errors.ts';
 import { timingOf } from './cluster-timing.ts';
+import type { Departures } from './departures.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { Holdings } from './holdings.ts';
 import type { Leases } from './leases.ts';
@@ -28,6 +29,7 @@ export interface ClusterOptions {
   readonly recoveryConcurrency: number;
   readonly runtime: PipelineRuntime;
   readonly holdings: Holdings;
+  readonly departures: Departures;
   readonly clock: Clock;
   readonly observer: ClusterObserver;
   canRun(key: string, state: PipelineState): boolean;
@@ -176,12 +178,15 @@ export class Cluster {
   }
 
   async #look(): Promise<void> {
+    const { departures, leases, runtime, warn } = this.#options;
     try {
       await this.#placement.round();
+      // Nobody waits for it as for the owner of a vacant key.
+      await departures.look(leases, (key) => runtime.get(key) !== undefined);
       this.#isTroubled = false;
     } catch (error) {
       if (!this.#isTroubled)
-        this.#options.warn('this node could not look for vacant pipelines; it is tried again', error);
+        warn('this node could not look for vacant and removed pipelines; it is tried again', error);
       this.#isTroubled = true;
     }
     this.#schedule();

@@ -1,5 +1,6 @@
 import type { MeterProvider } from '@opentelemetry/api';
 import type { Cluster } from '../cluster/cluster.ts';
+import { Departures } from '../cluster/departures.ts';
 import { Holdings } from '../cluster/holdings.ts';
 import type { Config, ConfigOptions } from '../config/config.ts';
 import { resolveConfig } from '../config/load-config.ts';
@@ -70,11 +71,14 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
     const attachments = new Attachments();
     const holdings = new Holdings();
     const { recoveryConcurrency, shutdownTimeoutMs } = config.runtime;
+    const recorder = status.recorderFor(metrics.recorder);
+    const departures = new Departures(recorder, clock);
     runtime = new PipelineRuntime({
       journal,
       clock,
       random: options.random ?? Math.random,
-      recorder: status.recorderFor(metrics.recorder),
+      // Where no engine of ours holds series, none can be taken away.
+      recorder: config.cluster.enabled && metrics.engine !== undefined ? departures : recorder,
       observer: metrics.actors,
       limits: limitsOf(config),
       ...(config.cluster.enabled && { leaseOf: (pipelineId) => holdings.get(pipelineId)?.lease }),
@@ -92,6 +96,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
         recoveryConcurrency,
         runtime,
         holdings,
+        departures,
         clock,
         observer: metrics.observeCluster(() => ({ held: joined.held, liveNodes: joined.liveNodes })),
         canRun: (id, state) => state.status === 'empty' || !attachments.isDetached(id, state.config),

@@ -1,15 +1,10 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { Cluster } from '../../src/cluster/cluster.ts';
-import { Holdings } from '../../src/cluster/holdings.ts';
 import { shareOf } from '../../src/cluster/share.ts';
-import { NO_RECORDER } from '../../src/metrics/recorder.ts';
-import { PipelineRuntime } from '../../src/runtime/runtime.ts';
 import { createManualClock, type ManualClock, settle } from '../../src/testing/manual-clock.ts';
-import { createCommand, ingest, MemorySink } from '../support/lab.ts';
-import { LeasedStore, StoreView } from '../support/leased-store.ts';
-
-const LEASE_MS = 1000;
+import { ClusterProcess, LEASE_MS } from '../support/cluster-process.ts';
+import { createCommand, ingest } from '../support/lab.ts';
+import { LeasedStore } from '../support/leased-store.ts';
 
 test('the shares of all nodes add up to the total and differ by one at most', () => {
   const names = fc.uniqueArray(fc.string({ minLength: 1 }), { minLength: 1, maxLength: 20 });
@@ -22,58 +17,9 @@ test('the shares of all nodes add up to the total and differ by one at most', ()
   );
 });
 
-class Process {
-  readonly name: string;
-  readonly view: StoreView;
-  readonly holdings = new Holdings();
-  readonly runtime: PipelineRuntime;
-  readonly cluster: Cluster;
-  readonly counts = { takenOver: 0, fenced: 0 };
-  /** It will do nothing more, and has told nobody. */
-  isDead = false;
-
-  constructor(name: string, store: LeasedStore, number: number) {
-    this.name = name;
-    this.view = new StoreView(store);
-    const { clock } = store;
-    this.runtime = new PipelineRuntime({
-      journal: this.view.journal,
-      clock,
-      random: () => 0.5,
-      recorder: NO_RECORDER,
-      limits: { mailboxLimit: 100, prefetchBatches: 1, snapshots: { every: 100, keep: 2, deleteEvents: false } },
-      leaseOf: (key) => this.holdings.get(key)?.lease,
-      connect: async () => ({ source: undefined, transforms: [], sink: new MemorySink(), deadLetter: undefined }),
-      warn: () => {},
-    });
-    const incarnation = `0000000${number}-0000-0000-0000-000000000000`;
-    this.cluster = new Cluster({
-      leases: this.view.leases,
-      nodes: this.view.nodes,
-      identity: () => ({ name, incarnation, address: null, version: '0' }),
-      leaseTimeMs: LEASE_MS,
-      handOverTimeoutMs: 1000,
-      recoveryConcurrency: 4,
-      runtime: this.runtime,
-      holdings: this.holdings,
-      clock,
-      observer: {
-        takenOver: () => {
-          this.counts.takenOver += 1;
-        },
-        fenced: () => {
-          this.counts.fenced += 1;
-        },
-      },
-      canRun: () => true,
-      warn: () => {},
-    });
-  }
-}
-
 type Action =
   | {
-      readonly do: 'start' | 'shut down' | 'crash' | 'part' | 'heal' | 'spawn' | 'remove' | 'push';
+      readonly do: 'start' | 'shut down' | 'crash' | 'part' | 'heal' | 'spawn' | 'spawn again' | 'remove' | 'push';
       readonly at: number;
     }
   | { readonly do: 'wait'; readonly ms: number };
@@ -93,6 +39,9 @@ const action: fc.Arbitrary<Action> = fc.oneof(
         'spawn',
         'spawn',
         'spawn',
+        'spawn again',
+        'spawn again',
+        'remove',
         'remove',
         'push',
         'push',
@@ -105,17 +54,21 @@ const action: fc.Arbitrary<Action> = fc.oneof(
 class World {
   readonly clock: ManualClock = createManualClock();
   readonly store = new LeasedStore(this.clock);
-  readonly processes: Process[] = [];
+  readonly processes: ClusterProcess[] = [];
   #number = 0;
   #key = 0;
 
-  get alive(): Process[] {
+  get alive(): ClusterProcess[] {
     return this.processes.filter(({ isDead }) => !isDead);
+  }
+
+  get removed(): string[] {
+    return [...this.store.rows].filter(([, { isRetired }]) => isRetired).map(([key]) => key);
   }
 
   async start(): Promise<void> {
     this.#number += 1;
-    const process = new Process(`node-${this.#number % 4}-${this.#number}`, this.store, this.#number % 10);
+    const process = new ClusterProcess(`node-${this.#number % 4}-${this.#number}`, this.store, this.#number % 10);
     this.processes.push(process);
     void process.cluster.start();
     await this.clock.advance(300);
@@ -145,8 +98,15 @@ class World {
         });
         break;
       case 'spawn':
-        await this.#spawn(process);
+        this.#key += 1;
+        await this.#spawn(process, `key-${this.#key}`);
         break;
+      case 'spawn again': {
+        const removed = this.removed;
+        const key = removed[step.at % Math.max(1, removed.length)];
+        if (key !== undefined) await this.#spawn(process, key);
+        break;
+      }
       case 'remove':
       case 'push': {
         const keys = process.holdings.keys();
@@ -158,9 +118,7 @@ class World {
     await settle();
   }
 
-  async #spawn(process: Process): Promise<void> {
-    this.#key += 1;
-    const key = `key-${this.#key}`;
+  async #spawn(process: ClusterProcess, key: string): Promise<void> {
     const claimed = process.cluster.claim(key).catch(() => undefined);
     await settle();
     const actor = await Promise.race([claimed, settle().then(() => undefined)]);
@@ -168,7 +126,7 @@ class World {
     actor?.send({ type: 'StartPipeline' }).catch(() => {});
   }
 
-  #send(process: Process, key: string, what: 'remove' | 'push'): void {
+  #send(process: ClusterProcess, key: string, what: 'remove' | 'push'): void {
     const actor = process.runtime.get(key);
     if (actor === undefined) return;
     if (what === 'push') ingest(actor, `batch-${this.clock.monotonic()}`).catch(() => {});
@@ -181,7 +139,7 @@ class World {
   }
 
   /** Who takes commands of a key. */
-  owners(key: string): Process[] {
+  owners(key: string): ClusterProcess[] {
     return this.alive.filter(({ runtime }) => {
       const actor = runtime.get(key);
       return actor !== undefined && actor.ended === undefined;
@@ -191,6 +149,12 @@ class World {
   expectNoTwo(): void {
     const twice = [...this.store.rows.keys()].filter((key) => this.owners(key).length > 1);
     expect(twice).toEqual([]);
+  }
+
+  /** What a process counts of a key is of one pipeline, never of it and the next one of its id. */
+  expectNoneContinued(): void {
+    for (const { series } of this.processes)
+      for (const pipelines of series.counted.values()) expect(pipelines.size).toBe(1);
   }
 
   async settled(): Promise<void> {
@@ -218,6 +182,7 @@ test('whatever happens to processes, a pipeline has one owner at most, and in th
       for (const step of actions) {
         await world.act(step);
         world.expectNoTwo();
+        world.expectNoneContinued();
       }
       await world.settled();
       const wanted = (await world.store.journal.keys()).filter((key) => world.store.rows.get(key)?.isRetired !== true);
@@ -225,6 +190,9 @@ test('whatever happens to processes, a pipeline has one owner at most, and in th
       expect(owners.filter((names) => names.length !== 1)).toEqual([]);
       const held = world.alive.map(({ name }) => owners.filter(([owner]) => owner === name).length);
       expect(Math.max(...held) - Math.min(...held)).toBeLessThanOrEqual(1);
+      world.expectNoneContinued();
+      const counted = world.alive.flatMap(({ series }) => [...series.counted.keys()]);
+      expect(world.removed.filter((key) => counted.includes(key))).toEqual([]);
       for (const key of await world.store.journal.keys()) {
         const sequences = await sequencesOf(world.store, key);
         expect(sequences).toEqual(sequences.map((_, index) => index + 1));
