@@ -85,7 +85,7 @@ export class Departures implements PipelineRecorder {
     this.#recorder.batchDeduplicated(pipelineId);
   }
 
-  sourceLag(pipelineId: string, records: number): void {
+  sourceLag(pipelineId: string, records: number | undefined): void {
     this.#recorder.sourceLag(pipelineId, records);
   }
 
