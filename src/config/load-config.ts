@@ -15,6 +15,7 @@ import { codeOf, DataflowError, describeProblem, type Problem } from '../errors.
 import type { TelemetryConfig, TelemetryOverrides } from '../telemetry/telemetry-config.ts';
 import { telemetryConfigFromEnvironment } from '../telemetry/telemetry-environment.ts';
 import type { Config, ConfigOptions } from './config.ts';
+import { Place } from './place.ts';
 import { duration } from './setting-kinds.ts';
 import { SETTINGS, type Setting, type SettingRow, settingRows } from './settings.ts';
 import { expandTemplates } from './template.ts';
@@ -30,8 +31,6 @@ export interface LoadConfigInput {
   /** Where relative file names start. Default: process.cwd(). */
   readonly cwd?: string;
 }
-
-const UNSHOWN = 'something else (hidden)';
 
 const DEFAULT_FILES = ['config/dataflow.yaml', 'dataflow.yaml'];
 
@@ -203,17 +202,15 @@ function readSetting(
   for (const fault of faults)
     check.problems.push({ path: setting.key, expected: 'variables that are set', got: fault });
   if (faults.length > 0) return;
-  if (setting.kind.secret === true) {
-    // Read once to check it; what is kept is the reference.
-    const kept = setting.kind.read(expanded) === undefined ? undefined : setting.kind.read(given);
-    if (kept === undefined) check.problems.push({ path: setting.key, expected: setting.kind.expected, got: UNSHOWN });
-    else values.set(setting.key, kept);
-    return;
-  }
+  const { kind, key } = setting;
+  const place = new Place(check, { path: key, given, isSecret: kind.secret === true });
+  const said = check.problems.length;
   const isFromVariable = typeof expanded === 'string' && expanded !== given;
-  const value = isFromVariable && setting.kind.fromText ? setting.kind.fromText(expanded) : setting.kind.read(expanded);
-  if (value === undefined) check.refuse(setting.key, setting.kind.expected, given);
-  else values.set(setting.key, value);
+  const read = isFromVariable && kind.fromText ? kind.fromText(expanded) : kind.read(expanded, place);
+  // A secret was read to check it; what is kept is the reference.
+  const value = kind.secret === true && read !== undefined ? kind.read(given) : read;
+  if (value !== undefined) values.set(key, value);
+  else if (check.problems.length === said) place.refuse(kind.expected);
 }
 
 /** An empty variable counts as one that is not set, as OpenTelemetry has it. */

@@ -1,21 +1,16 @@
 import { OTLP_COMPRESSIONS, OTLP_PROTOCOLS, OTLP_TEMPORALITIES } from '../telemetry/otlp/otlp-config.ts';
 import { DEFAULT_TELEMETRY_CONFIG, HOST_METRICS_GROUPS } from '../telemetry/telemetry-config.ts';
+import { actorGroups, buckets, choices, headers, textList, textMap } from './collection-kinds.ts';
 import {
-  actorGroups,
   boolean,
-  buckets,
   choice,
-  choices,
   duration,
   endpoint,
-  headers,
   integer,
   type Kind,
   port,
   secret,
   text,
-  textList,
-  textMap,
   textOrFalse,
 } from './setting-kinds.ts';
 

@@ -182,7 +182,7 @@ function segmentsOf(path: string): string[] {
   return path === '' ? [] : path.replace(/\[(\d+)\]/g, '.$1').split('.');
 }
 
-/** Walks as far as the path goes; a key may itself hold dots, so that several segments may be one key. */
+/** Walks as far as the path goes; a key may itself hold dots, so that several segments may be one key, quoted or not. */
 function offsetOf(root: unknown, segments: readonly string[], resolve: (node: unknown) => unknown): number {
   let offset = startOf(root);
   let node = resolve(root);
@@ -212,7 +212,9 @@ interface PairLike {
 function findPair(pairs: readonly PairLike[], segments: readonly string[], at: number) {
   for (let next = at + 1; next <= segments.length; next++) {
     const key = segments.slice(at, next).join('.');
-    const pair = pairs.find((candidate) => isScalar(candidate.key) && String(candidate.key.value) === key);
+    const pair = pairs.find(
+      ({ key: node }) => isScalar(node) && [node.value, JSON.stringify(node.value)].includes(key),
+    );
     if (pair !== undefined) return { pair, next };
   }
   return undefined;

@@ -29,7 +29,8 @@ export function deepFreeze<T>(value: T): T {
 
 export function joinPath(path: string, key: string | number): string {
   const text = String(key);
-  const segment = /^[\w.@/ -]{1,80}$/.test(text) ? text : quote(text);
+  const isShown = /^[\w.@/ -]{1,80}$/.test(text) && redactText(text) === text;
+  const segment = isShown ? text : quote(text);
   return path === '' ? segment : `${path}.${segment}`;
 }
 

@@ -146,7 +146,7 @@ describe('MetricsReporter on its own', () => {
       'KAMON_ENABLED',
       'meterProvider',
       'metrics.fliter',
-      'metrics.otlp.headers',
+      'metrics.otlp.headers.authorization',
       'metrics.prometheus.auth.basic.password',
       'metrics.prometheus.port',
       'metrics.tickInterval',

@@ -63,5 +63,13 @@ export function parseEndpoint(text: string): string | undefined {
 
 /** Whether both protocols can carry the header. */
 export function isSendable(name: string, value: string): boolean {
-  return /^[\w!#$%&'*+.^`|~-]+$/.test(name) && /^[\t\x20-\x7e]*$/.test(value);
+  return isHeaderName(name) && isHeaderText(value);
+}
+
+export function isHeaderName(name: string): boolean {
+  return /^[\w!#$%&'*+.^`|~-]+$/.test(name);
+}
+
+export function isHeaderText(value: string): boolean {
+  return /^[\t\x20-\x7e]*$/.test(value);
 }
