@@ -2,6 +2,7 @@
 import { isMapping, type Mapping, nearest } from '../domain/problem-collector.ts';
 import type { ActorFilter, ActorMetricsConfig } from '../metrics/actor-metrics-config.ts';
 import { isHeaderName, isHeaderText } from '../telemetry/otlp/otlp-config.ts';
+import { expectedHistogram } from './instrument-names.ts';
 import { Place } from './place.ts';
 import { type Kind, text } from './setting-kinds.ts';
 
@@ -95,7 +96,7 @@ const BOUNDARIES = `a list of 1 to ${MOST_BOUNDARIES} rising boundaries`;
 export const buckets: Kind<Buckets> = {
   expected: `a mapping of instrument names to lists of 1 to ${MOST_BOUNDARIES} rising boundaries`,
   read: (value, place = Place.unsaid()) =>
-    isMapping(value) ? readMapping(value, place, readBoundaries, () => undefined) : undefined,
+    isMapping(value) ? readMapping(value, place, readBoundaries, expectedHistogram) : undefined,
 };
 
 function readBoundaries(value: unknown, place: Place): readonly number[] | undefined {

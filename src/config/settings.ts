@@ -199,7 +199,7 @@ export const SETTINGS: readonly Setting[] = [
     'metrics.buckets',
     buckets,
     METRICS.buckets,
-    'Instrument name to histogram boundaries, in place of the documented ones.',
+    'Name of a histogram, without wildcards, to boundaries in place of the documented ones.',
   ),
   setting(
     'metrics.filter.include',

@@ -1,11 +1,12 @@
-import { AggregationType, type ViewOptions } from '@opentelemetry/sdk-metrics';
+import { AggregationType, InstrumentType, type ViewOptions } from '@opentelemetry/sdk-metrics';
 import { DEFAULT_ERROR_CODES } from '../metrics/error-codes.ts';
 import { INSTRUMENT_LIST, type InstrumentDefinition } from '../metrics/names.ts';
 import type { TelemetryConfig } from './telemetry-config.ts';
 
 /**
  * At most one View for each instrument: two that match one instrument double its values. Instruments that are not ours
- * get one only where buckets are configured for them.
+ * get one only where buckets are configured for them. Buckets are for histograms alone: what else has the name, or what a
+ * wildcard in it selects, keeps its kind.
  */
 export function viewsFor(config: TelemetryConfig, wanted: (name: string) => boolean): ViewOptions[] {
   const boundaries = new Map<string, readonly number[]>(Object.entries(config.buckets));
@@ -22,6 +23,7 @@ export function viewsFor(config: TelemetryConfig, wanted: (name: string) => bool
     if (!wanted(name)) continue;
     views.push({
       instrumentName: name,
+      instrumentType: InstrumentType.HISTOGRAM,
       aggregationCardinalityLimit: limitOf(name),
       aggregation: { type: AggregationType.EXPLICIT_BUCKET_HISTOGRAM, options: { boundaries: [...buckets] } },
     });

@@ -135,6 +135,7 @@ describe('MetricsReporter on its own', () => {
         prometheus: { port: 70_000, auth: { basic: { username: 'u' } } },
         otlp: { headers: { authorization: 'hunter2\n' } },
         tickInterval: 'soon',
+        buckets: { 'dataflow.*': [1] },
         fliter: {},
       },
       env: { KAMON_ENABLED: 'perhaps', DATAFLOW_JOURNAL_KIND: 'of no interest here' },
@@ -145,6 +146,7 @@ describe('MetricsReporter on its own', () => {
     expect(problems?.map(({ path }) => path).sort()).toEqual([
       'KAMON_ENABLED',
       'meterProvider',
+      'metrics.buckets."dataflow.*"',
       'metrics.fliter',
       'metrics.otlp.headers.authorization',
       'metrics.prometheus.auth.basic.password',

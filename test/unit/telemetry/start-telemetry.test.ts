@@ -150,6 +150,20 @@ describe('configuration', () => {
     reporter.close();
   });
 
+  test.each(['user', METER_NAME])('buckets of %s make no histogram of what is none', async (scope) => {
+    const telemetry = quiet({ buckets: { 'app.*': [1, 2], 'app.orders': [3] } });
+    const meter = telemetry.meterProvider.getMeter(scope);
+    meter.createCounter('app.orders').add(4);
+    meter.createUpDownCounter('app.open').add(4);
+    meter.createObservableGauge('app.load').addCallback((result) => result.observe(4));
+    meter.createHistogram('app.size').record(4);
+    const families = await scrape(telemetry);
+    expect(sampleValue(families, 'app_orders_total')).toBe(4);
+    expect(sampleValue(families, 'app_open')).toBe(4);
+    expect(sampleValue(families, 'app_load')).toBe(4);
+    expect(families.get('app_size')?.samples.flatMap(({ labels }) => labels.le ?? [])).toEqual(['1', '2', '+Inf']);
+  });
+
   test('the limit of series is the configured one', async () => {
     const telemetry = quiet({ seriesLimit: 5000 });
     const reporter = new PipelineMetricsReporter(telemetry.meterProvider.getMeter(METER_NAME));
