@@ -31,7 +31,17 @@ export interface LoadConfigInput {
   readonly file?: string | false | undefined;
   /** Where relative file names start. Default: process.cwd(). */
   readonly cwd?: string;
+  /** In what the caller was given beside the settings. */
+  readonly found?: Found;
 }
+
+/** Problems that are listed with those of the settings. */
+export interface Found {
+  readonly problems: readonly Problem[];
+  readonly cause?: unknown;
+}
+
+const NOTHING_FOUND: Found = { problems: [] };
 
 const DEFAULT_FILES = ['config/dataflow.yaml', 'dataflow.yaml'];
 
@@ -54,13 +64,14 @@ export async function resolveConfig(
   const named = input.file ?? (env.DATAFLOW_CONFIG || undefined);
   const path = named === false ? undefined : await findFile(named, input.cwd ?? process.cwd());
   const file = path === undefined ? undefined : await readYamlFile(path);
-  const problems: Problem[] = [];
+  const { found = NOTHING_FOUND } = input;
+  const problems: Problem[] = [...found.problems];
   const fromFile = file === undefined ? new Map<string, unknown>() : readFile(file, env, problems);
   const options = new ProblemCollector();
   const fromOptions = readTree(input.options, options);
   problems.push(...options.problems);
   const fromEnvironment = readEnvironment(env, problems);
-  const config = complete(build(path ?? null, [fromFile, fromEnvironment, fromOptions]), problems);
+  const config = complete(build(path ?? null, [fromFile, fromEnvironment, fromOptions]), { ...found, problems });
   const levels = [
     ['code', fromOptions],
     ['environment', fromEnvironment],
@@ -72,26 +83,22 @@ export async function resolveConfig(
 
 /**
  * The settings of the metrics alone, without a file: what a reporter on its own is given. DATAFLOW_ERR_CONFIG_INVALID lists
- * every unknown key and bad value of the options and of the variables; `problems` are further ones that the caller found.
+ * every unknown key and bad value of the options and of the variables, and what the caller found.
  */
-export function metricsConfigOf(
-  options: unknown,
-  env: Environment,
-  problems: readonly Problem[] = [],
-): TelemetryConfig {
+export function metricsConfigOf(options: unknown, env: Environment, found: Found = NOTHING_FOUND): TelemetryConfig {
   const check = new ProblemCollector();
   const fromOptions = readTree({ metrics: options }, check);
   const metrics = telemetryConfigFromEnvironment(env);
-  const found = [...problems, ...check.problems, ...(metrics.problems ?? [])];
-  return complete(build(null, [metricsValues(metrics.overrides), fromOptions]), found).metrics;
+  const problems = [...found.problems, ...check.problems, ...(metrics.problems ?? [])];
+  return complete(build(null, [metricsValues(metrics.overrides), fromOptions]), { ...found, problems }).metrics;
 }
 
 /** The configuration, unless there is a problem in it; bad values have left no value behind. */
-function complete(config: Config, problems: readonly Problem[]): Config {
+function complete(config: Config, { problems, cause }: Found): Config {
   const isSaid = ({ path }: Problem): boolean => problems.some((problem) => problem.path === path);
   const missing = [...missingHalves(config), ...missingUrl(config), ...shortLease(config)];
   const all = [...problems, ...missing.filter((problem) => !isSaid(problem))];
-  if (all.length > 0) throw invalid(all);
+  if (all.length > 0) throw invalid(all, cause);
   return config;
 }
 
@@ -278,10 +285,11 @@ function place(root: Record<string, unknown>, segments: readonly string[], value
   place(root[first] as Record<string, unknown>, rest, value);
 }
 
-function invalid(problems: readonly Problem[]): DataflowError {
+function invalid(problems: readonly Problem[], cause: unknown): DataflowError {
   const lines = problems.map((problem) => `\n  ${describeProblem(problem)}`).join('');
   const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
   return new DataflowError('DATAFLOW_ERR_CONFIG_INVALID', `The configuration has ${count}; correct it:${lines}`, {
     problems,
+    cause,
   });
 }

@@ -20,6 +20,7 @@ import type { StateArgument } from '../metrics/state-labels.ts';
 import { type PrometheusServer, startPrometheusServer } from '../server/prometheus-server.ts';
 import { createTelemetry, type Telemetry } from '../telemetry/start-telemetry.ts';
 import type { TelemetryConfig } from '../telemetry/telemetry-config.ts';
+import { checkMeterProvider } from './host-provider.ts';
 import { packageVersion } from './package-version.ts';
 
 export interface MetricsReporterOptions {
@@ -162,11 +163,12 @@ function configOf(options: MetricsReporterOptions): TelemetryConfig {
   const check = new ProblemCollector();
   const given = check.mapping(options, '', OPTIONS) ?? {};
   const { meterProvider, metrics, env = process.env } = given;
-  if (meterProvider !== undefined && typeof (meterProvider as Partial<MeterProvider> | null)?.getMeter !== 'function') {
-    check.refuse('meterProvider', 'a MeterProvider of @opentelemetry/api', meterProvider);
-  }
   if (typeof env !== 'object' || env === null) check.refuse('env', 'a mapping of variables', env);
-  return metricsConfigOf(metrics, typeof env === 'object' && env !== null ? (env as Environment) : {}, check.problems);
+  const provider = checkMeterProvider(meterProvider);
+  return metricsConfigOf(metrics, typeof env === 'object' && env !== null ? (env as Environment) : {}, {
+    ...provider,
+    problems: [...check.problems, ...provider.problems],
+  });
 }
 
 /** The documented API. One for each process; the platform has a reporter of its own. */

@@ -15,6 +15,7 @@ import type { AuditEvent } from '../server/status/ports.ts';
 import { Attachments } from './attachments.ts';
 import { connectorsOf, createPlatformRegistry } from './connect.ts';
 import { EventTails } from './event-tails.ts';
+import { checkMeterProvider } from './host-provider.ts';
 import { checkShareable, clusterOf } from './join-cluster.ts';
 import { openJournal } from './open-journal.ts';
 import { packageVersion } from './package-version.ts';
@@ -128,7 +129,8 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
 /** A journal that was given belongs to the platform from the call on, so it is closed here as well. */
 async function configOf(options: PlatformOptions, env: Environment) {
   try {
-    const resolved = await resolveConfig({ options: settingsOf(options), env, file: options.configFile });
+    const found = checkMeterProvider(options.meterProvider);
+    const resolved = await resolveConfig({ options: settingsOf(options), env, file: options.configFile, found });
     const { journal } = options;
     checkShareable(resolved.config, journal !== undefined && isJournal(journal) ? journal : undefined);
     return resolved;
