@@ -2,7 +2,7 @@
 import { isMapping, type Mapping, nearest } from '../domain/problem-collector.ts';
 import type { ActorFilter, ActorMetricsConfig } from '../metrics/actor-metrics-config.ts';
 import { isHeaderName, isHeaderText } from '../telemetry/otlp/otlp-config.ts';
-import { expectedHistogram } from './instrument-names.ts';
+import { expectedGlob, expectedHistogram } from './instrument-names.ts';
 import { Place } from './place.ts';
 import { SERVICE_NAME } from './service-name.ts';
 import { type Kind, text } from './setting-kinds.ts';
@@ -49,6 +49,20 @@ function itemOf<T>({ expected, read }: Item<T>): ReadItem<T> {
 export const textList: Kind<readonly string[]> = {
   expected: 'a list of non-empty texts',
   read: (value, place = Place.unsaid()) => (Array.isArray(value) ? readList(value, place, itemOf(text)) : undefined),
+};
+
+/** Globs of the names of instruments. */
+export const instrumentGlobs: Kind<readonly string[]> = {
+  expected: 'a list of globs of instrument names',
+  read(value, place = Place.unsaid()) {
+    const readGlob = (item: unknown, at: Place) => {
+      const glob = itemOf(text)(item, at);
+      const expected = glob === undefined ? undefined : expectedGlob(glob);
+      if (expected !== undefined) at.refuse(expected);
+      return expected === undefined ? glob : undefined;
+    };
+    return Array.isArray(value) ? readList(value, place, readGlob) : undefined;
+  },
 };
 
 export type TextMap = Readonly<Record<string, string>>;

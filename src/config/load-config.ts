@@ -15,6 +15,7 @@ import { codeOf, DataflowError, describeProblem, type Problem } from '../errors.
 import type { TelemetryConfig, TelemetryOverrides } from '../telemetry/telemetry-config.ts';
 import { telemetryConfigFromEnvironment } from '../telemetry/telemetry-environment.ts';
 import type { Config, ConfigOptions } from './config.ts';
+import { leavesAny } from './instrument-names.ts';
 import { Place } from './place.ts';
 import { nameService } from './service-name.ts';
 import { duration } from './setting-kinds.ts';
@@ -96,7 +97,7 @@ export function metricsConfigOf(options: unknown, env: Environment, found: Found
 /** The configuration, unless there is a problem in it; bad values have left no value behind. */
 function complete(config: Config, { problems, cause }: Found): Config {
   const isSaid = ({ path }: Problem): boolean => problems.some((problem) => problem.path === path);
-  const missing = [...missingHalves(config), ...missingUrl(config), ...shortLease(config)];
+  const missing = [...missingHalves(config), ...missingUrl(config), ...shortLease(config), ...emptyFilter(config)];
   const all = [...problems, ...missing.filter((problem) => !isSaid(problem))];
   if (all.length > 0) throw invalid(all, cause);
   return config;
@@ -132,6 +133,12 @@ const SHORTEST_LEASE_MS = 1_000;
 function shortLease({ cluster }: Config): Problem[] {
   if (cluster === undefined || cluster.leaseTimeMs >= SHORTEST_LEASE_MS) return [];
   return [{ path: 'cluster.leaseTime', expected: 'at least 1s', got: `${cluster.leaseTimeMs} ms` }];
+}
+
+function emptyFilter({ metrics }: Config): Problem[] {
+  if (leavesAny(metrics.filter)) return [];
+  const expected = 'at least one instrument to be left (metrics.enabled: false turns all of them off)';
+  return [{ path: 'metrics.filter', expected, got: 'none' }];
 }
 
 /** The rows of the documented table, with the value in force when a configuration is given. */

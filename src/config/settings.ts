@@ -1,6 +1,6 @@
 import { OTLP_COMPRESSIONS, OTLP_PROTOCOLS, OTLP_TEMPORALITIES } from '../telemetry/otlp/otlp-config.ts';
 import { DEFAULT_TELEMETRY_CONFIG, HOST_METRICS_GROUPS } from '../telemetry/telemetry-config.ts';
-import { actorGroups, attributes, buckets, choices, headers, textList } from './collection-kinds.ts';
+import { actorGroups, attributes, buckets, choices, headers, instrumentGlobs, textList } from './collection-kinds.ts';
 import {
   boolean,
   choice,
@@ -206,13 +206,13 @@ export const SETTINGS: readonly Setting[] = [
   ),
   setting(
     'metrics.filter.include',
-    textList,
+    instrumentGlobs,
     METRICS.filter.include,
     'Globs of instrument names to record; empty = all.',
   ),
   setting(
     'metrics.filter.exclude',
-    textList,
+    instrumentGlobs,
     METRICS.filter.exclude,
     'Globs of instrument names to leave out, stronger than include.',
   ),

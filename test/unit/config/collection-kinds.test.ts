@@ -89,7 +89,7 @@ describe('each value that is wrong is a problem of its own', () => {
   test('a value that is no collection at all is refused as a whole', async () => {
     expect(await problemsOf({ buckets: [1], resource: 5, filter: { include: '**' } })).toEqual([
       'metrics.buckets: expected a mapping of instrument names to lists of 1 to 200 rising boundaries, got a list of 1',
-      'metrics.filter.include: expected a list of non-empty texts, got "**"',
+      'metrics.filter.include: expected a list of globs of instrument names, got "**"',
       'metrics.resource: expected a mapping of keys to texts, got 5',
     ]);
   });

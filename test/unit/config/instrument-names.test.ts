@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { ConfigOptions } from '../../../src/config/config.ts';
 import { loadConfig } from '../../../src/config/load-config.ts';
@@ -68,5 +71,63 @@ describe('buckets', () => {
     const names = [...ours, 'app.latency', 'http.server.request.duration', 'dataflow-app/latency', 'Orders_size'];
     const buckets = Object.fromEntries(names.map((name) => [name, [1, 2]]));
     expect((await load({ buckets })).metrics.buckets).toEqual(buckets);
+  });
+});
+
+describe('a filter', () => {
+  test.each<[string, string]>([
+    ['dataflow.batches.procesed', 'did you mean dataflow.batches.processed?'],
+    ['dataflow_batches_processed_total', 'did you mean dataflow.batches.processed?'],
+    ['process_cpu_usage', 'did you mean process.cpu.usage?'],
+    ['Dataflow.Batches.Processed', 'did you mean dataflow.batches.processed?'],
+    ['dataflow.*', 'did you mean dataflow.**?'],
+    ['DATAFLOW.**', 'did you mean dataflow.**?'],
+    ['dataflow.btaches.*', 'did you mean dataflow.batches.**?'],
+    ['nact.acter.**', 'did you mean nact.actor.**?'],
+    ['jvm.*.heap', '* stays within one dotted part'],
+    ['nodejs.eventlop.**', 'did you mean nodejs.eventloop.**?'],
+    ['dataflow', '* stays within one dotted part'],
+  ])('does not take %p, which selects nothing', async (glob, expected) => {
+    const problems = await problemsOf({ filter: { include: ['**', glob], exclude: [glob, 'app.*'] } });
+    expect(problems).toEqual([
+      { path: 'metrics.filter.include.1', expected: expect.stringContaining(expected), got: JSON.stringify(glob) },
+      { path: 'metrics.filter.exclude.0', expected: expect.stringContaining(expected), got: JSON.stringify(glob) },
+    ]);
+  });
+
+  test.each([
+    [[], ['**']],
+    [['dataflow.**'], ['dataflow.**']],
+    [
+      ['dataflow.batches.*', 'app.*'],
+      ['dataflow.**', 'app.*'],
+    ],
+    [['batches.*'], []],
+    [[], ['dataflow.**', 'nact.**', 'jvm.**', 'nodejs.**', 'process.**', 'system.**']],
+  ])('that leaves nothing is refused: include %j, exclude %j', async (include, exclude) => {
+    expect(await problemsOf({ filter: { include, exclude } })).toEqual([
+      { path: 'metrics.filter', expected: expect.stringContaining('metrics.enabled: false'), got: 'none' },
+    ]);
+  });
+
+  test.each([
+    [['app.**', 'dataflow.**'], []],
+    [['**'], ['v8js.**', 'http.*', 'process.runtime.*', 'system.disk.*']],
+    [['system.**'], ['system.network.io']],
+    [['process.memory.usage'], []],
+    [['**.duration', 'data*.**'], ['jvm.gc.*']],
+    [['dataflow.metrics.series'], []],
+  ])('is taken: include %j, exclude %j', async (include, exclude) => {
+    expect((await load({ filter: { include, exclude } })).metrics.filter).toEqual({ include, exclude });
+  });
+
+  test('an empty one is known by all levels together', async () => {
+    const cwd = await mkdtemp(join(tmpdir(), 'dataflow-filter-'));
+    await writeFile(join(cwd, 'dataflow.yaml'), 'metrics: { filter: { include: [nact.**] } }');
+    const options = { metrics: { filter: { exclude: ['nact.**'] } } };
+    await expect(loadConfig({ env: {}, cwd, options })).rejects.toMatchObject({
+      problems: [{ path: 'metrics.filter' }],
+    });
+    await rm(cwd, { recursive: true });
   });
 });
