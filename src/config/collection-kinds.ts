@@ -132,6 +132,11 @@ function readBoundaries(value: unknown, place: Place): readonly number[] | undef
       );
       return undefined;
     }
+    // OpenMetrics has no sum for a histogram of them, and no measurement of ours could be below.
+    if (boundary < 0) {
+      at.refuse('at least 0');
+      return undefined;
+    }
     if (boundary <= last) {
       at.refuse(`more than ${last}`);
       return undefined;

@@ -41,7 +41,7 @@ const WHOLE_PARTS = [
 ];
 
 /** First parts of names under which nothing is recorded but the instruments of the table. */
-const COMPLETE_NAMESPACES = ['dataflow', 'nact', 'jvm', 'nodejs'];
+const COMPLETE_NAMESPACES = ['dataflow', 'nact', 'jvm', 'nodejs', 'v8js'];
 
 /**
  * What is expected in place of a glob that certainly selects nothing, with the remedy; undefined for one that selects

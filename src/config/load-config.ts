@@ -180,6 +180,14 @@ function readFile(file: YamlFile, env: Environment, problems: Problem[]): Map<st
   return values;
 }
 
+/** Who writes them wants what they protect to be closed: a value that came out undefined must not leave it open. */
+const PROTECTING = [
+  'metrics.prometheus.auth',
+  'metrics.prometheus.auth.basic',
+  'metrics.prometheus.auth.bearer',
+  'metrics.prometheus.tls',
+];
+
 /** The settings that a tree of keys holds. With `env`, `${NAME}` in a text stands for a variable. */
 function readTree(tree: unknown, check: ProblemCollector, env?: Environment): Map<string, unknown> {
   const values = new Map<string, unknown>();
@@ -188,6 +196,9 @@ function readTree(tree: unknown, check: ProblemCollector, env?: Environment): Ma
     const known = childrenOf(path);
     const mapping = check.mapping(node, path, known);
     if (mapping === undefined) return;
+    if (PROTECTING.includes(path) && known.every((key) => own(mapping, key) === undefined)) {
+      check.problems.push({ path, expected: `${known.join(' or ')}: without it nothing is protected`, got: 'nothing' });
+    }
     for (const key of known) {
       const at = joinPath(path, key);
       const setting = SETTINGS.find((candidate) => candidate.key === at);

@@ -3,11 +3,10 @@ import { text } from './setting-kinds.ts';
 export const SERVICE_NAME = 'service.name';
 
 /**
- * OpenTelemetry's attribute of the service is `metrics.service` where no level says that, whichever level it stands in
- * itself. It leaves the attributes, so that the name is in one place. `levels` from the weakest to the strongest.
+ * OpenTelemetry's attribute of the service is the `metrics.service` of its level, where that level does not say it itself.
+ * It leaves the attributes, so that the name is in one place.
  */
 export function nameService(levels: readonly Map<string, unknown>[]): void {
-  const isNamed = levels.some((values) => values.has('metrics.service'));
   for (const values of levels) {
     const resource = values.get('metrics.resource') as Readonly<Record<string, string>> | undefined;
     if (resource === undefined || !Object.hasOwn(resource, SERVICE_NAME)) continue;
@@ -15,6 +14,6 @@ export function nameService(levels: readonly Map<string, unknown>[]): void {
     values.set('metrics.resource', others);
     // A variable may hold an empty one, which counts as none.
     const name = text.read(given);
-    if (!isNamed && name !== undefined) values.set('metrics.service', name);
+    if (name !== undefined && !values.has('metrics.service')) values.set('metrics.service', name);
   }
 }

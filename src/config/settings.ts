@@ -91,7 +91,7 @@ export const SETTINGS: readonly Setting[] = [
     'metrics.service',
     text,
     METRICS.service,
-    'Service name in the exported resource; where nothing gives one, `service.name` among the attributes of `metrics.resource` does.',
+    'Service name in the exported resource; `service.name` in `metrics.resource` is the same.',
     ['KAMON_SERVICE_NAME', 'OTEL_SERVICE_NAME'],
   ),
   setting(

@@ -29,9 +29,10 @@ describe('each value that is wrong is a problem of its own', () => {
         'app.d': [Number.NaN, 1, 1, Number.POSITIVE_INFINITY],
         'app.e': ['1', null, 3],
         'app.f': Array.from({ length: 201 }, (_, index) => index),
-        'app.g': [1, 2],
+        'app.g': [0, 1, 2],
         // biome-ignore lint/suspicious/noSparseArray: what a caller may give
         'app.h': [1, , 3],
+        'app.i': [-1, 0, 1],
       },
     });
     const list = 'a list of 1 to 200 rising boundaries';
@@ -46,6 +47,7 @@ describe('each value that is wrong is a problem of its own', () => {
       'metrics.buckets.app.e.1: expected a finite number, got null',
       `metrics.buckets.app.f: expected ${list}, got a list of 201`,
       'metrics.buckets.app.h.1: expected a finite number, got nothing',
+      'metrics.buckets.app.i.0: expected at least 0, got -1',
     ]);
   });
 

@@ -103,7 +103,7 @@ describe('a filter', () => {
       ['dataflow.**', 'app.*'],
     ],
     [['batches.*'], []],
-    [[], ['dataflow.**', 'nact.**', 'jvm.**', 'nodejs.**', 'process.**', 'system.**']],
+    [[], ['dataflow.**', 'nact.**', 'jvm.**', 'nodejs.**', 'v8js.**', 'process.**', 'system.**']],
   ])('that leaves nothing is refused: include %j, exclude %j', async (include, exclude) => {
     expect(await problemsOf({ filter: { include, exclude } })).toEqual([
       { path: 'metrics.filter', expected: expect.stringContaining('metrics.enabled: false'), got: 'none' },

@@ -365,6 +365,30 @@ describe('secrets', () => {
     const error = await failure({ options: { metrics } as ConfigOptions });
     expect(error.problems.map((problem) => problem.path)).toEqual([path]);
   });
+
+  const basic = { username: 'u', password: 'p' };
+  test.each([
+    ['auth', { auth: {} }],
+    ['auth', { auth: { basic: undefined } }],
+    ['auth.bearer', { auth: { bearer: { token: undefined } } }],
+    ['auth.bearer', { auth: { basic, bearer: {} } }],
+    ['auth.basic', { auth: { basic: { username: undefined, password: undefined } } }],
+    ['tls', { tls: { cert: undefined, key: undefined } }],
+  ])('%s that came out empty is an error, not an open endpoint: %j', async (path, prometheus) => {
+    const error = await failure({ options: { metrics: { prometheus } } as ConfigOptions });
+    expect(error.problems).toEqual([
+      { path: `metrics.prometheus.${path}`, expected: expect.stringContaining('without it'), got: 'nothing' },
+    ]);
+    await write('dataflow.yaml', `metrics: { prometheus: ${JSON.stringify(prometheus)} }`);
+    expect((await failure({})).problems[0]?.path).toBe(`metrics.prometheus.${path}`);
+  });
+
+  test('what is not asked for is not missed', async () => {
+    const { metrics } = await load({
+      options: { metrics: { prometheus: { auth: undefined, tls: undefined } } } as never,
+    });
+    expect([metrics.prometheus.auth, metrics.prometheus.tls]).toEqual([undefined, undefined]);
+  });
 });
 
 describe('description', () => {
