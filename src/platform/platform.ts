@@ -54,8 +54,6 @@ interface Specified {
 
 /** After `shutdown` every method but `shutdown` itself ends with DATAFLOW_ERR_PLATFORM_SHUT_DOWN. */
 export class Platform {
-  /** Parsed, complete, frozen. */
-  readonly config: Config;
   readonly metrics: PlatformMetrics;
   readonly #parts: PlatformParts;
   /** One change of a pipeline's definition at a time. */
@@ -63,9 +61,13 @@ export class Platform {
   #shutdown: Promise<void> | undefined;
 
   constructor(parts: PlatformParts) {
-    this.config = parts.config;
     this.metrics = parts.metrics;
     this.#parts = parts;
+  }
+
+  /** Parsed, complete, frozen. It may hold secrets, and so it is not shown with what shows the platform. */
+  get config(): Config {
+    return this.#parts.config;
   }
 
   /** The address of the `/metrics` endpoint, where one is served. */
