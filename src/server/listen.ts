@@ -1,8 +1,11 @@
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { codeOf, DataflowError, messageOf } from '../errors.ts';
 
 const CLOSE_GRACE_MS = 1000;
+
+/** The open sockets of each server. Its own list begins with the first byte of HTTP, which for TLS is after the handshake. */
+const connections = new WeakMap<Server, Set<Socket>>();
 
 export interface ListenOptions {
   /** Empty = all interfaces. */
@@ -20,6 +23,7 @@ export interface ListenOptions {
  * @throws DATAFLOW_ERR_SERVER_PORT_IN_USE, DATAFLOW_ERR_SERVER_LISTEN_FAILED
  */
 export async function listen(server: Server, { host, port, what, remedy }: ListenOptions): Promise<number> {
+  keepConnections(server);
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -46,14 +50,29 @@ export async function listen(server: Server, { host, port, what, remedy }: Liste
   }
 }
 
-/** Ends within a second: responses in progress may finish, keep-alive connections and stuck clients may not hold it. */
+/**
+ * Ends within a second: responses in progress may finish, keep-alive connections and stuck clients may not hold it.
+ * Of a server that `listen` has opened.
+ */
 export async function closeServer(server: Server): Promise<void> {
   await new Promise<void>((resolve) => {
-    const timer = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
+    const timer = setTimeout(() => {
+      for (const socket of connections.get(server) ?? []) socket.destroy();
+    }, CLOSE_GRACE_MS);
     server.close(() => {
       clearTimeout(timer);
       resolve();
     });
     server.closeIdleConnections();
+  });
+}
+
+function keepConnections(server: Server): void {
+  if (connections.has(server)) return;
+  const open = new Set<Socket>();
+  connections.set(server, open);
+  server.on('connection', (socket: Socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
   });
 }

@@ -4,7 +4,7 @@
  * R1 A scrape answers 200 with a complete collection or 503 with the reason, never 200 with an apology.
  * R2 Text is made in slices of a few milliseconds with the event loop free between them, and no faster than the client
  *    takes it.
- * R3 `close` ends within a second, keep-alive connections and stuck scrapers included.
+ * R3 `close` ends within a second, keep-alive connections, stuck scrapers and those that never ask included.
  * R4 Secrets are resolved at the start, compared in constant time, and in no message. Health endpoints need none.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -25,6 +25,7 @@ import { beforeScrapeTimeout } from './scrape-timeout.ts';
 import { readTlsFiles } from './tls.ts';
 
 const REMEDY = 'KAMON_PROMETHEUS_PORT or metrics.prometheus.port';
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 const SLICE_MS = 5;
 /** A client that takes nothing for so long has gone. */
 const CLIENT_TIMEOUT_MS = 30_000;
@@ -65,7 +66,10 @@ export async function startPrometheusServer(options: PrometheusServerOptions): P
       response.destroy();
     });
   };
-  const server: Server = tls === undefined ? createServer(handle) : createSecureServer(await readTlsFiles(tls), handle);
+  const server: Server =
+    tls === undefined
+      ? createServer(handle)
+      : createSecureServer({ ...(await readTlsFiles(tls)), handshakeTimeout: HANDSHAKE_TIMEOUT_MS }, handle);
   const port = await listen(server, { host, port: options.port, what: 'metrics', remedy: REMEDY });
   if (options.keepAlive === false) server.unref();
 

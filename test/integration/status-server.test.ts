@@ -184,6 +184,20 @@ describe('a busy port', () => {
   });
 });
 
+test('closing waits neither for a client that never asks, nor for one in the middle of a request (R1)', async () => {
+  const { port, close } = await bare();
+  const gone: Promise<unknown>[] = [];
+  for (const sent of ['', 'POST /api/v1/pipelines HTTP/1.1\r\ncontent-length: 10\r\n\r\n']) {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => {}).resume();
+    gone.push(new Promise((resolve) => socket.once('close', resolve)));
+    await once(socket, 'connect');
+    socket.write(sent);
+  }
+  await close();
+  await Promise.all(gone);
+});
+
 describe('a fault that nobody expected', () => {
   test('says nothing of itself to the client, and all to the operator', async () => {
     const warnings: unknown[] = [];

@@ -1,8 +1,11 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
+import { connect as connectPlain } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { Exposable } from '../../../src/server/exposed-families.ts';
 import {
@@ -113,6 +116,21 @@ describe('TLS', () => {
         .end();
     });
     expect(status).toBe(200);
+  });
+
+  test('closing waits neither for a client that never begins the handshake, nor for one that never asks (R3)', async () => {
+    const tls = await pair();
+    const { port, close } = await start({ tls });
+    const ca = await readFile(tls.cert);
+    const silent = connectPlain(port, '127.0.0.1');
+    const idle = connect({ host: '127.0.0.1', port, servername: 'localhost', ca });
+    const gone = [silent, idle].map(async (socket) => {
+      socket.on('error', () => {}).resume();
+      await once(socket, 'close');
+    });
+    await Promise.all([once(silent, 'connect'), once(idle, 'secureConnect')]);
+    await Promise.all([close(), close()]);
+    await Promise.all(gone);
   });
 
   test('a missing file, no PEM, and a key of another certificate are errors that name them', async () => {
