@@ -3,32 +3,28 @@
  *
  * R1 A scrape answers 200 with a complete collection or 503 with the reason, never 200 with an apology.
  * R2 Text is made in slices of a few milliseconds with the event loop free between them, and no faster than the client
- *    takes it.
+ *    takes it. However many ask at a time, also on one connection, two answers are being made.
  * R3 `close` ends within a second, keep-alive connections, stuck scrapers and those that never ask included.
  * R4 Secrets are resolved at the start, compared in constant time, and in no message. Health endpoints need none.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
-import type { Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { constants, createGzip } from 'node:zlib';
 import type { Environment } from '../connectors/environment.ts';
 import { messageOf } from '../errors.ts';
 import type { PrometheusConfig } from '../telemetry/telemetry-config.ts';
-import { acceptedFormat, acceptsGzip } from './accepted.ts';
 import { type Access, accessFor } from './access.ts';
 import type { Exposable } from './exposed-families.ts';
 import { closeServer, listen } from './listen.ts';
-import { CONTENT_TYPES, type ExpositionOptions, prometheusText } from './prometheus-text.ts';
+import { RequestsAhead } from './requests-ahead.ts';
+import { beginScrape, writeScrape } from './scrape-answer.ts';
 import { beforeScrapeTimeout } from './scrape-timeout.ts';
 import { readTlsFiles } from './tls.ts';
+import { WriteTurns } from './write-turns.ts';
 
 const REMEDY = 'KAMON_PROMETHEUS_PORT or metrics.prometheus.port';
 const HANDSHAKE_TIMEOUT_MS = 10_000;
-const SLICE_MS = 5;
-/** A client that takes nothing for so long has gone. */
-const CLIENT_TIMEOUT_MS = 30_000;
+/** Of which two are written at a time. */
+const MAX_SCRAPES = 64;
 
 export interface PrometheusServerOptions extends Partial<Pick<PrometheusConfig, 'auth' | 'tls' | 'created'>> {
   readonly host: string;
@@ -60,11 +56,17 @@ export interface PrometheusServer {
 export async function startPrometheusServer(options: PrometheusServerOptions): Promise<PrometheusServer> {
   const { host, auth, tls, env = process.env } = options;
   const access = accessFor(auth, env);
+  const turns = new WriteTurns(MAX_SCRAPES);
+  const ahead = new RequestsAhead();
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
-    answer(request, response, options, access).catch(() => {
-      // Only a connection that broke while it was written to ends here; there is nobody left to tell.
-      response.destroy();
-    });
+    const begin = (): void => {
+      answer(request, response, { ...options, access, turns }).catch(() => {
+        // Only what is wrong with the text itself ends here, when its status has been sent.
+        response.destroy();
+      });
+    };
+    if (ahead.inOrder(request, response, begin)) return;
+    plain(request, response, 503, 'Too many requests wait on this connection for the answers to those before.\n');
   };
   const server: Server =
     tls === undefined
@@ -87,12 +89,13 @@ export async function startPrometheusServer(options: PrometheusServerOptions): P
   };
 }
 
-async function answer(
-  request: IncomingMessage,
-  response: ServerResponse,
-  { collect, ready = () => true, created = false }: PrometheusServerOptions,
-  access: Access | undefined,
-): Promise<void> {
+interface Scraped extends PrometheusServerOptions {
+  readonly access: Access | undefined;
+  readonly turns: WriteTurns;
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, options: Scraped): Promise<void> {
+  const { access, ready = () => true } = options;
   const path = (request.url ?? '').split('?', 1)[0];
   if (path !== '/metrics' && path !== '/-/healthy' && path !== '/-/ready') {
     return plain(request, response, 404, 'Not found. Metrics are at /metrics.\n');
@@ -109,64 +112,41 @@ async function answer(
   if (path === '/-/ready') {
     return ready() ? plain(request, response, 200, 'Ready.\n') : plain(request, response, 503, 'Not ready yet.\n');
   }
-  let collected: Exposable;
-  try {
-    collected = await beforeScrapeTimeout(request, collect());
-  } catch (error) {
-    return plain(request, response, 503, `${messageOf(error)}\n`);
-  }
-  await metrics(request, response, collected, created);
+  await metrics(request, response, options);
 }
 
 async function metrics(
   request: IncomingMessage,
   response: ServerResponse,
-  collected: Exposable,
-  created: boolean,
+  { collect, created = false, turns }: Scraped,
 ): Promise<void> {
-  const gzip = acceptsGzip(String(request.headers['accept-encoding'] ?? ''));
-  const format = acceptedFormat(request.headers.accept);
-  response.statusCode = 200;
-  response.setHeader('content-type', CONTENT_TYPES[format]);
-  response.setHeader('vary', 'Accept, Accept-Encoding');
-  if (gzip) response.setHeader('content-encoding', 'gzip');
-  if (request.method === 'HEAD') {
-    response.end();
-    return;
+  const place = turns.enter(() => response.destroy());
+  if (place === undefined) {
+    return plain(
+      request,
+      response,
+      503,
+      `Too many scrapes: ${MAX_SCRAPES} are being answered. Let fewer ask at a time.\n`,
+    );
   }
-  response.setTimeout(CLIENT_TIMEOUT_MS, () => response.destroy());
-  if (!gzip) {
-    await write(collected, { format, created }, response);
-    return;
+  response.once('close', () => turns.leave(place));
+  let collected: Exposable | undefined;
+  try {
+    collected = await beforeScrapeTimeout(request, collectForTurn());
+  } catch (error) {
+    turns.leave(place);
+    return plain(request, response, 503, `${messageOf(error)}\n`);
   }
-  // The text repeats itself so much that the fastest level shrinks it nearly as far as the best one.
-  const packed = createGzip({ level: constants.Z_BEST_SPEED });
-  await Promise.all([pipeline(packed, response), write(collected, { format, created }, packed)]);
-}
+  if (collected === undefined) return;
+  const scrape = beginScrape(request, response, { created });
+  if (request.method === 'HEAD') response.end();
+  else await writeScrape(response, collected, scrape, turns, place);
 
-async function write(collected: Exposable, options: ExpositionOptions, to: Writable): Promise<void> {
-  let sliceStart = performance.now();
-  for (const chunk of prometheusText(collected, options)) {
-    await taken(to, chunk);
-    if (performance.now() - sliceStart < SLICE_MS) continue;
-    await nextTurn();
-    sliceStart = performance.now();
+  /** Undefined when the client is gone before its answer had the turn. */
+  async function collectForTurn(): Promise<Exposable | undefined> {
+    const exposed = await collect();
+    return request.method === 'HEAD' || (await turns.take(place!)) ? exposed : undefined;
   }
-  to.end();
-}
-
-/** Until the chunk is out of our hands: its memory is used for the next one. */
-function taken(to: Writable, chunk: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => {
-    // A connection that breaks does not call back for all that it holds.
-    const fail = (): void => reject(new Error('The connection was closed'));
-    to.once('close', fail);
-    to.write(chunk, (error) => {
-      to.off('close', fail);
-      if (error) reject(error);
-      else resolve();
-    });
-  });
 }
 
 function plain(request: IncomingMessage, response: ServerResponse, status: number, text: string): void {
