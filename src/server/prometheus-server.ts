@@ -15,6 +15,7 @@ import type { PrometheusConfig } from '../telemetry/telemetry-config.ts';
 import { type Access, accessFor } from './access.ts';
 import type { Exposable } from './exposed-families.ts';
 import { closeServer, listen } from './listen.ts';
+import { requestPath } from './request-path.ts';
 import { RequestsAhead } from './requests-ahead.ts';
 import { beginScrape, writeScrape } from './scrape-answer.ts';
 import { beforeScrapeTimeout } from './scrape-timeout.ts';
@@ -96,7 +97,7 @@ interface Scraped extends PrometheusServerOptions {
 
 async function answer(request: IncomingMessage, response: ServerResponse, options: Scraped): Promise<void> {
   const { access, ready = () => true } = options;
-  const path = (request.url ?? '').split('?', 1)[0];
+  const path = requestPath(request.url ?? '');
   if (path !== '/metrics' && path !== '/-/healthy' && path !== '/-/ready') {
     return plain(request, response, 404, 'Not found. Metrics are at /metrics.\n');
   }

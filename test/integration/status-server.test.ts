@@ -234,6 +234,7 @@ describe('the page', () => {
       'cache-control': 'public, max-age=31536000, immutable',
     });
     expect((await ask(url, '/typed', { headers: { accept: 'text/html' } })).text).toBe(page.text);
+    expect((await ask(url, `${url}?x`)).text).toBe(page.text);
     expect((await ask(url, '/typed')).status).toBe(404);
     expect((await ask(url, '/api/nothing', { headers: { accept: 'text/html' } })).status).toBe(404);
     for (const path of [

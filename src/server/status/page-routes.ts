@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DataflowError } from '../../errors.ts';
 import { acceptsGzip } from '../accepted.ts';
+import { requestPath } from '../request-path.ts';
 import type { PageFile, PageFiles } from './page-files.ts';
 
 /** Answers a GET of the page or one of its files; false where the path is none of them. */
@@ -21,7 +22,7 @@ export function servePage(files: PageFiles, request: FastifyRequest, reply: Fast
 /** The page itself for any path that a person may have typed: it routes by the part after `#`. */
 function fileFor(files: PageFiles, { method, url, headers }: FastifyRequest): PageFile | undefined {
   if (method !== 'GET' && method !== 'HEAD') return undefined;
-  const path = url.split('?', 1)[0]!;
+  const path = requestPath(url);
   const file = files.get(path);
   if (file !== undefined || isApiPath(path) || path.startsWith('/assets/')) return file;
   return headers.accept?.includes('text/html') === true ? files.get('/') : undefined;
@@ -32,7 +33,7 @@ export function isApiPath(path: string): boolean {
 }
 
 export function notFound({ method, url }: FastifyRequest, files: PageFiles): DataflowError {
-  const path = url.split('?', 1)[0]!.slice(0, 200);
+  const path = requestPath(url).slice(0, 200);
   const missing =
     path === '/' && files.size === 0 ? 'The page was not built: run npm run build. ' : `There is nothing at ${path}. `;
   return new DataflowError(

@@ -63,6 +63,16 @@ describe('GET /metrics', () => {
     expect(sampleValue(parsePrometheus(body.toString()), 'hits_total')).toBe(3);
   });
 
+  test('also by the absolute form of its address', async () => {
+    telemetry.meterProvider.getMeter('user').createCounter('hits').add(3);
+    const { status, body } = await ask(`http://127.0.0.1:${server.port}/metrics?x=1`);
+    expect([status, body.toString()]).toEqual([200, expect.stringContaining('hits_total 3')]);
+    expect((await ask('HTTPS://elsewhere/-/healthy')).status).toBe(200);
+    for (const other of ['http://127.0.0.1', 'http://127.0.0.1/?/metrics', 'ftp://127.0.0.1/metrics']) {
+      expect((await ask(other)).status).toBe(404);
+    }
+  });
+
   test.each([
     ['gzip', true],
     ['deflate, gzip;q=0.5', true],
