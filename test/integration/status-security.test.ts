@@ -151,6 +151,16 @@ describe('beyond loopback', () => {
     expect(JSON.stringify(audit)).not.toContain(TOKEN);
   });
 
+  test('however the address is written', async () => {
+    const { get } = await started({ statusPage: open });
+    for (const path of READS) {
+      const first = path.charCodeAt(1).toString(16);
+      for (const written of [`/%${first}${path.slice(2)}`, `http://status.example${path}`, `HTTPS://x${path}?y`]) {
+        expect([written, (await get(written)).status]).toEqual([written, 401]);
+      }
+    }
+  });
+
   test('reads may be public; writes never are', async () => {
     const { get, send } = await started({ statusPage: { ...open, publicRead: true } });
     expect((await get('/api/v1/pipelines')).status).toBe(200);

@@ -92,8 +92,9 @@ export async function createStatusApp({ context, guard, files, limits }: StatusA
       void reply.header('retry-after', String(limit.ttlInSeconds));
       throw new DataflowError('DATAFLOW_ERR_API_RATE_LIMITED', 'Too many requests from your address: wait a minute.');
     }
-    const { method, headers, url } = request;
-    guard.check({ method, headers, isApi: isWrite(method) || isApiPath(url) });
+    const { method, headers, url, is404 } = request;
+    // The text of the address does not tell: /%61pi and http://host/api lead to the same route as /api does.
+    guard.check({ method, headers, isApi: isWrite(method) || !is404 || isApiPath(url) });
   });
   app.addHook('onSend', async (request, reply) => auditOf(request, reply, guard, context));
 
