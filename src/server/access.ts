@@ -18,9 +18,12 @@ export interface AccessNames {
 
 const METRICS: AccessNames = { settingOf: (secret) => `metrics.prometheus.auth.${secret}`, realm: 'metrics' };
 
+/** What a header holds as one word of ASCII: everything visible. */
+const TOKEN = /^[\x21-\x7e]+$/;
+
 /**
  * Resolves references in the secrets now; only digests are kept. Undefined: open to everyone.
- * @throws DATAFLOW_ERR_CONFIG_INVALID when a reference has no value or a secret is empty.
+ * @throws DATAFLOW_ERR_CONFIG_INVALID when a reference has no value, a secret is empty, or a token cannot be presented.
  */
 export function accessFor(
   auth: PrometheusConfig['auth'],
@@ -37,10 +40,10 @@ export function accessFor(
     challenges.push(`Basic realm="${realm}", charset="UTF-8"`);
   }
   if (bearer !== undefined) {
-    expected.push({
-      scheme: 'bearer',
-      digest: digest(Buffer.from(resolved(bearer.token, settingOf('bearer.token'), env))),
-    });
+    const path = settingOf('bearer.token');
+    const token = resolved(bearer.token, path, env);
+    if (!TOKEN.test(token)) throw notPresentable(path);
+    expected.push({ scheme: 'bearer', digest: digest(Buffer.from(token)) });
     challenges.push(`Bearer realm="${realm}"`);
   }
   if (expected.length === 0) return undefined;
@@ -69,9 +72,27 @@ function resolved(text: string, path: string, env: Environment): string {
     got = 'a variable that is not set';
   }
   if (value !== '') return value;
-  throw new DataflowError(
-    'DATAFLOW_ERR_CONFIG_INVALID',
-    `${path} is ${got}: set the variable that it refers to, or take the setting away.`,
-    { problems: [{ path, expected: 'a secret', got }] },
-  );
+  throw invalid(path, {
+    expected: 'a secret',
+    got,
+    remedy: 'set the variable that it refers to, or take the setting away',
+  });
+}
+
+/** Without its value: it is a secret. */
+function notPresentable(path: string): DataflowError {
+  return invalid(path, {
+    expected: 'a token of visible ASCII characters',
+    got: 'a token with a blank, a line break or a character beyond ASCII',
+    remedy: 'no client can present it, so write another one, and look for a line break at the end of the variable',
+  });
+}
+
+function invalid(
+  path: string,
+  { expected, got, remedy }: Readonly<Record<'expected' | 'got' | 'remedy', string>>,
+): DataflowError {
+  return new DataflowError('DATAFLOW_ERR_CONFIG_INVALID', `${path} is ${got}: ${remedy}.`, {
+    problems: [{ path, expected, got }],
+  });
 }

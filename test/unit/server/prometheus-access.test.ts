@@ -75,6 +75,25 @@ describe('authentication (R4)', () => {
     expect((await ask('/metrics', { authorization: 'Bearer t' })).status).toBe(200);
   });
 
+  test.each(['tok en', 'töken', ' t0ken', 't0ken ', 't0ken\n', '\t', '\u{7f}'])(
+    'a token that no client can present is an error at the start: %j',
+    async (token) => {
+      const starting = start({ auth, env: { PASSWORD: 'pä ss\n', TOKEN: token } });
+      await expect(starting).rejects.toMatchObject({
+        code: 'DATAFLOW_ERR_CONFIG_INVALID',
+        message: expect.stringMatching(/^metrics\.prometheus\.auth\.bearer\.token is /),
+        problems: [{ path: 'metrics.prometheus.auth.bearer.token' }],
+      });
+      await expect(starting).rejects.not.toMatchObject({ message: expect.stringContaining(token.trim() || token) });
+    },
+  );
+
+  test('a token of all visible characters opens', async () => {
+    const token = Array.from({ length: 94 }, (_, index) => String.fromCharCode(33 + index)).join('');
+    await start({ auth: { bearer: { token: `\${TOKEN}` } }, env: { TOKEN: token } });
+    expect((await ask('/metrics', { authorization: `Bearer ${token}` })).status).toBe(200);
+  });
+
   test.each([[{}], [{ PASSWORD: 'x', TOKEN: '' }]])(
     'a secret without a value does not open the door: %p',
     async (bad) => {

@@ -121,6 +121,16 @@ describe('a token (R3)', () => {
     );
   });
 
+  test.each(['two words', 'bröt', `${TOKEN}\n`])('that no client can present is refused: %j', (token) => {
+    expect(() => guardOf({ host: '::', token: REFERENCE, env: { MY_TOKEN: token } })).toThrow(
+      expect.objectContaining({
+        code: 'DATAFLOW_ERR_CONFIG_INVALID',
+        message: expect.stringMatching(/^statusPage\.token is (?!.*(?:words|bröt|horse))/),
+        problems: [expect.objectContaining({ path: 'statusPage.token' })],
+      }),
+    );
+  });
+
   test.each([
     undefined,
     '',
