@@ -58,7 +58,8 @@ function targetEndpoint({ url, user, token }: DoctorArguments, { metrics }: Conf
 
 function prometheusEndpoint(args: DoctorArguments): Endpoint | undefined {
   const { prometheus: url, prometheusUser: user, prometheusToken: token } = args;
-  return url === undefined ? undefined : endpointOf({ url, option: '--prometheus', user, token }, process.env);
+  if (url === undefined) return undefined;
+  return endpointOf({ url, option: '--prometheus', user, token, tokenOption: '--prometheus-token' }, process.env);
 }
 
 /** Where the configuration says that no metrics are served. */

@@ -1,5 +1,6 @@
 import { type Environment, resolveEnvironment } from '../connectors/environment.ts';
 import { DataflowError } from '../errors.ts';
+import { isPresentable } from '../server/access.ts';
 import type { PrometheusConfig } from '../telemetry/telemetry-config.ts';
 import { isHere } from './hosts.ts';
 
@@ -16,6 +17,8 @@ export interface Endpoint {
 export interface Credentials {
   readonly user?: string | undefined;
   readonly token?: string | undefined;
+  /** What gives the token, for messages; default: `--token`. */
+  readonly tokenOption?: string;
 }
 
 /** An address that was given, with the names of the options for messages. */
@@ -24,8 +27,12 @@ export interface Given extends Credentials {
   readonly option: string;
 }
 
-/** @throws DATAFLOW_ERR_CLI_USAGE for what is no HTTP address, and for references without a value. */
-export function endpointOf({ url: text, option, user, token }: Given, env: Environment): Endpoint {
+/**
+ * @throws DATAFLOW_ERR_CLI_USAGE for what is no HTTP address, for references without a value, and for a token that no
+ * header can carry.
+ */
+export function endpointOf(given: Given, env: Environment): Endpoint {
+  const { url: text, option, user, tokenOption = '--token' } = given;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   // The text may hold a password: it is not repeated.
   if (url === undefined || !/^https?:$/.test(url.protocol))
@@ -34,7 +41,13 @@ export function endpointOf({ url: text, option, user, token }: Given, env: Envir
   url.username = '';
   url.password = '';
   url.hash = '';
-  return { url, ...authorizationOf({ user: resolved(user, env) ?? inUrl, token: resolved(token, env) }) };
+  const token = resolved(given.token, env);
+  if (token !== undefined && !isPresentable(token)) {
+    throw usage(
+      `the token of ${tokenOption} is empty, or has a blank, a line break or a character beyond ASCII, so no header can carry it: write it without, and look for a line break at the end of its variable`,
+    );
+  }
+  return { url, ...authorizationOf({ user: resolved(user, env) ?? inUrl, token }) };
 }
 
 /**
@@ -68,7 +81,9 @@ export function givenEndpoint(given: Given, config: PrometheusConfig, env: Envir
 
 function configuredCredentials({ auth }: PrometheusConfig, given: Credentials): Credentials {
   if (given.user !== undefined || given.token !== undefined) return { user: given.user, token: given.token };
-  if (auth?.bearer !== undefined) return { token: auth.bearer.token };
+  if (auth?.bearer !== undefined) {
+    return { token: auth.bearer.token, tokenOption: 'metrics.prometheus.auth.bearer.token' };
+  }
   return auth?.basic === undefined ? {} : { user: `${auth.basic.username}:${auth.basic.password}` };
 }
 

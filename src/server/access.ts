@@ -18,8 +18,10 @@ export interface AccessNames {
 
 const METRICS: AccessNames = { settingOf: (secret) => `metrics.prometheus.auth.${secret}`, realm: 'metrics' };
 
-/** What a header holds as one word of ASCII: everything visible. */
-const TOKEN = /^[\x21-\x7e]+$/;
+/** Whether a header holds it as one word of ASCII: everything visible. */
+export function isPresentable(token: string): boolean {
+  return /^[\x21-\x7e]+$/.test(token);
+}
 
 /**
  * Resolves references in the secrets now; only digests are kept. Undefined: open to everyone.
@@ -42,7 +44,7 @@ export function accessFor(
   if (bearer !== undefined) {
     const path = settingOf('bearer.token');
     const token = resolved(bearer.token, path, env);
-    if (!TOKEN.test(token)) throw notPresentable(path);
+    if (!isPresentable(token)) throw notPresentable(path);
     expected.push({ scheme: 'bearer', digest: digest(Buffer.from(token)) });
     challenges.push(`Bearer realm="${realm}"`);
   }

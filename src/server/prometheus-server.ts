@@ -22,7 +22,10 @@ import { beforeScrapeTimeout } from './scrape-timeout.ts';
 import { readTlsFiles } from './tls.ts';
 import { WriteTurns } from './write-turns.ts';
 
-const REMEDY = 'KAMON_PROMETHEUS_PORT or metrics.prometheus.port';
+const SETTINGS = {
+  host: 'metrics.prometheus.host or OTEL_EXPORTER_PROMETHEUS_HOST',
+  port: 'KAMON_PROMETHEUS_PORT or metrics.prometheus.port',
+};
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** Of which two are written at a time. */
 const MAX_SCRAPES = 64;
@@ -73,7 +76,7 @@ export async function startPrometheusServer(options: PrometheusServerOptions): P
     tls === undefined
       ? createServer(handle)
       : createSecureServer({ ...(await readTlsFiles(tls)), handshakeTimeout: HANDSHAKE_TIMEOUT_MS }, handle);
-  const port = await listen(server, { host, port: options.port, what: 'metrics', remedy: REMEDY });
+  const port = await listen(server, { host, port: options.port, what: 'metrics', settings: SETTINGS });
   if (options.keepAlive === false) server.unref();
 
   const opened = host === '0.0.0.0' || host === '::' || host === '' ? 'localhost' : host;

@@ -21,7 +21,10 @@ import type { StatusPorts } from './ports.ts';
 import { createStatusApp, DEFAULT_LIMITS, type RequestLimits } from './status-app.ts';
 import { SystemProbe } from './system-probe.ts';
 
-const REMEDY = 'statusPage.port or DATAFLOW_STATUS_PAGE_PORT';
+const SETTINGS = {
+  host: 'statusPage.host or DATAFLOW_STATUS_PAGE_HOST',
+  port: 'statusPage.port or DATAFLOW_STATUS_PAGE_PORT',
+};
 const MAX_STREAMS = 32;
 /** Tried one after the other before any free one. */
 const NEXT_PORTS = 10;
@@ -95,7 +98,7 @@ async function listenSomewhere(
   { host, port, retryOnRandomPort, ports }: StatusServerOptions,
 ): Promise<number> {
   const listenOn = (chosen: number) =>
-    listen(app.server, { host, port: chosen, what: 'the status page', remedy: REMEDY });
+    listen(app.server, { host, port: chosen, what: 'the status page', settings: SETTINGS });
   try {
     return await listenOn(port);
   } catch (error) {

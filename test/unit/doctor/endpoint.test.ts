@@ -9,6 +9,23 @@ const env = { TOKEN: 't0ken', PASSWORD: 'pä:ss' };
 const basic = { auth: { basic: { username: 'prom', password: `\${PASSWORD}` } } };
 const packed = Buffer.from('prom:pä:ss').toString('base64');
 
+describe('a token that no header can carry', () => {
+  const url = 'http://localhost:9095/metrics';
+  const bearer = { auth: { bearer: { token: `\${TOKEN}` } } };
+  const bad = { TOKEN: 'hunter2\n' };
+  const [token, prometheus] = [`\${TOKEN}`, '--prometheus-token'];
+  test.each([
+    [() => endpointOf({ url, option: '--url', token: 'hunter2 ' }, {}), '--token'],
+    [() => endpointOf({ url, option: '--url', token: 'hünter2' }, {}), '--token'],
+    [() => endpointOf({ url, option: '--prometheus', token, tokenOption: prometheus }, bad), prometheus],
+    [() => configuredEndpoint({ ...base, ...bearer }, {}, bad), 'metrics.prometheus.auth.bearer.token'],
+    [() => givenEndpoint({ url, option: '--url', token }, base, bad), '--token'],
+  ])('is told by what gives it, without its value: %#', (make, option) => {
+    const message = expect.stringMatching(new RegExp(`^the token of ${option} (?!.*h[uü]nter)`));
+    expect(make).toThrow(expect.objectContaining({ code: 'DATAFLOW_ERR_CLI_USAGE', message }));
+  });
+});
+
 describe('the endpoint of the configuration', () => {
   test.each([
     [{}, 'http://localhost:9095/metrics'],

@@ -152,6 +152,21 @@ describe('TLS', () => {
     await Promise.all(gone);
   });
 
+  test.each([
+    ['in the form of PKCS #8', ['pkcs8', '-topk8', '-v2', 'aes-256-cbc']],
+    ['in the older form', ['ec', '-aes256']],
+  ])('a key that is encrypted is an error that says how to decrypt it: %s', async (_form, command) => {
+    const { cert, key } = await pair();
+    const encrypted = join(folder, 'encrypted.key');
+    const files = ['-in', key, '-out', encrypted, '-passout', 'pass:hunter2'];
+    execFileSync('openssl', [...command, ...files], { stdio: 'ignore' });
+    const message = `${encrypted} is encrypted\\. .*openssl pkey -in ${encrypted} .*metrics\\.prometheus\\.tls\\.key`;
+    await expect(start({ tls: { cert, key: encrypted } })).rejects.toMatchObject({
+      code: 'DATAFLOW_ERR_SERVER_TLS_INVALID',
+      message: expect.stringMatching(new RegExp(message)),
+    });
+  });
+
   test('a missing file, no PEM, and a key of another certificate are errors that name them', async () => {
     const tls = await pair();
     const first = folder;

@@ -156,10 +156,19 @@ describe('listening', () => {
     await new Promise((resolve) => other.close(resolve));
   });
 
-  test('an address that is not ours is an error with the reason', async () => {
-    const starting = startPrometheusServer({ host: '192.0.2.1', port: 0, collect: () => telemetry.scrape() });
-    await expect(starting).rejects.toMatchObject({ code: 'DATAFLOW_ERR_SERVER_LISTEN_FAILED' });
-  });
+  test.each(['no such host', '192.0.2.1', '[::1]'])(
+    '%s is an error with the reason and the setting of the host',
+    async (host) => {
+      const starting = startPrometheusServer({ host, port: 0, collect: () => telemetry.scrape() });
+      await expect(starting).rejects.toMatchObject({
+        code: 'DATAFLOW_ERR_SERVER_LISTEN_FAILED',
+        message: expect.stringMatching(
+          /\((?:getaddrinfo|listen) E.*\): name an address .* in metrics\.prometheus\.host or OTEL_EXPORTER_PROMETHEUS_HOST \(/,
+        ),
+      });
+      await expect(starting).rejects.not.toMatchObject({ message: expect.stringContaining('PROMETHEUS_PORT') });
+    },
+  );
 
   test('closing waits neither for keep-alive connections nor for a client that never asks (R3)', async () => {
     await ask('/metrics');
