@@ -35,6 +35,10 @@ export function exposedFamilies({ families = [], scopeMetrics }: Exposable): Ite
     if (metric.size === 0) return;
     const type = TYPES[metric.kind];
     const name = familyName(metric.name, metric.unit, type);
+    if (name === undefined) {
+      warnOfName(metric);
+      return;
+    }
     const known = byName.get(name);
     if (known?.type === type && (type !== 'histogram' || hasBoundariesOf(known, metric))) {
       known.metrics.push(metric);
@@ -52,6 +56,17 @@ export function exposedFamilies({ families = [], scopeMetrics }: Exposable): Ite
   for (const metric of families) add(metric);
   for (const metric of sdkFamilies(scopeMetrics)) add(metric);
   return byName.values();
+}
+
+const warned = new Set<string>();
+
+/** Once: it will be the same at every scrape. */
+function warnOfName({ name, scope }: MetricFamily): void {
+  if (warned.has(name)) return;
+  warned.add(name);
+  diag.warn(
+    `The metric ${JSON.stringify(name)} of ${scope.name} is not exposed: Prometheus has no name for it; use letters a to z`,
+  );
 }
 
 /** Buckets of different bounds in one family cannot be added up, and mislead every quantile. */

@@ -58,11 +58,13 @@ export type FamilyType = 'counter' | 'gauge' | 'histogram';
 
 /**
  * The family's name by the OpenTelemetry–Prometheus compatibility specification: invalid characters become `_`, the
- * unit a suffix unless the name ends in it already, a counter ends in `_total`.
+ * unit a suffix unless the name ends in it already, a counter ends in `_total`. Undefined for a name of which nothing is
+ * left.
  */
-export function familyName(name: string, unit: string, type: FamilyType): string {
+export function familyName(name: string, unit: string, type: FamilyType): string | undefined {
   let base = identifier(name);
   if (type === 'counter') base = base.replace(/_total$/, '');
+  if (base === '' || base === '_') return undefined;
   const suffix = unitSuffix(unit, type === 'gauge');
   if (suffix !== '' && base !== suffix && !base.endsWith(`_${suffix}`)) base = `${base}_${suffix}`;
   return type === 'counter' ? `${base}_total` : base;

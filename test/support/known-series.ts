@@ -13,7 +13,7 @@ export const TARGET_LABELS: readonly string[] = ['job', 'instance'];
 /** Every series of the platform and of Prometheus itself that a query may name, as Prometheus stores it. */
 export const KNOWN_SERIES: ReadonlyMap<string, KnownSeries> = new Map([
   ...INSTRUMENT_LIST.flatMap(({ name, unit, kind, attributes }): [string, KnownSeries][] => {
-    const family = familyName(name, unit, kind);
+    const family = familyName(name, unit, kind)!;
     const labels = [...attributes, ...TARGET_LABELS];
     if (kind !== 'histogram') return [[family, { kind, labels }]];
     return [

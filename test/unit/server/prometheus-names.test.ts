@@ -21,6 +21,19 @@ test.each([
 });
 
 test.each([
+  ['', '', 'gauge'],
+  ['', 's', 'gauge'],
+  ['_', '', 'gauge'],
+  ['é', 'By', 'histogram'],
+  ['..//', '', 'histogram'],
+  ['_total', '', 'counter'],
+  ['é.total', 's', 'counter'],
+  ['', '', 'counter'],
+] as const)('nothing is left of %j [%s] as a %s', (name, unit, type) => {
+  expect(familyName(name, unit, type)).toBeUndefined();
+});
+
+test.each([
   ['a.b', 'a_b'],
   ['0a', '_0a'],
   ['__name__', '_name_'],
