@@ -1,4 +1,4 @@
-import type { FamilyPoint } from '../telemetry/engine/family.ts';
+import type { FamilyPoint, MetricFamily } from '../telemetry/engine/family.ts';
 import { baseName, type Exposable, type ExposedFamily, exposedFamilies } from './exposed-families.ts';
 import { escapeLine, escapeQuoted, flat, histogramLabels, labelText, seriesLabels } from './label-text.ts';
 import { canonicalFloat, sampleNumber } from './prometheus-number.ts';
@@ -45,9 +45,9 @@ export function* prometheusText(
       const seen = isDistinct ? undefined : new Set<string>();
       const name = flat(family.name);
       for (const metric of family.metrics) {
-        const bounds = family.type === 'histogram' ? bucketBounds(metric.boundaries, open) : undefined;
+        const histogram = family.type === 'histogram' ? histogramText(metric, open) : undefined;
         const points = metric.points()[Symbol.iterator]();
-        while (!fill(out, points, name, bounds, open, createdBase, seen)) yield out.take();
+        while (!fill(out, points, name, histogram, open, createdBase, seen)) yield out.take();
       }
     }
     if (open) say(out, '# EOF\n');
@@ -87,23 +87,24 @@ function fill(
   out: TextBuffer,
   points: Iterator<FamilyPoint>,
   name: string,
-  bounds: readonly string[] | undefined,
+  histogram: HistogramText | undefined,
   open: boolean,
   createdBase: string,
   seen: Set<string> | undefined,
 ): boolean {
+  const bounds = histogram?.bounds;
   const lines = bounds === undefined ? 2 : bounds.length + 3;
   const lineLength = longestLine(name, bounds) + (bounds !== undefined && open ? EXEMPLAR_LENGTH : 0);
   while (!out.isFull) {
     const next = points.next();
     if (next.done === true) return true;
     const point = next.value;
-    const labels = bounds === undefined ? seriesLabels(point.series) : histogramLabels(point.series);
+    const labels = histogram === undefined ? seriesLabels(point.series) : histogramLabels(point.series);
     if (seen?.has(labels)) continue;
     seen?.add(labels);
     out.ensureRoom(lines * (lineLength + 3 * labels.length));
-    if (bounds === undefined) writeSample(out, name, '', labels, point.value);
-    else writeHistogram(out, name, labels, bounds, point, open);
+    if (histogram === undefined) writeSample(out, name, '', labels, point.value);
+    else writeHistogram(out, name, labels, histogram, point, open);
     if (createdBase !== '') writeCreated(out, createdBase, labels, seconds(point.startTimeMs));
   }
   return false;
@@ -140,7 +141,7 @@ function writeHistogram(
   out: TextBuffer,
   name: string,
   labels: string,
-  bounds: readonly string[],
+  { bounds, hasSum }: HistogramText,
   point: FamilyPoint,
   open: boolean,
 ): void {
@@ -162,8 +163,9 @@ function writeHistogram(
     if (open) out.text(exemplarText(point, index));
     out.text('\n');
   }
-  writeSample(out, name, '_sum', labels, point.value);
-  writeSample(out, name, '_count', labels, point.count);
+  if (hasSum) writeSample(out, name, '_sum', labels, point.value);
+  // OpenMetrics wants the count if and only if there is a sum; it is in the last bucket anyway.
+  if (hasSum || !open) writeSample(out, name, '_count', labels, point.count);
 }
 
 function head({ name, type, help, unit }: ExposedFamily, open: boolean): string {
@@ -174,12 +176,17 @@ function head({ name, type, help, unit }: ExposedFamily, open: boolean): string 
   return text;
 }
 
-/** `le="10"} ` and so on, the last one of `+Inf`. */
-function bucketBounds(boundaries: readonly number[], open: boolean): string[] {
+interface HistogramText {
+  /** `le="10"} ` and so on, the last one of `+Inf`. */
+  readonly bounds: readonly string[];
+  readonly hasSum: boolean;
+}
+
+function histogramText({ boundaries, hasSum }: MetricFamily, open: boolean): HistogramText {
   const bounds = boundaries.map((boundary) =>
     flat(`le="${open ? canonicalFloat(boundary) : sampleNumber(boundary)}"} `),
   );
-  return [...bounds, 'le="+Inf"} '];
+  return { bounds: [...bounds, 'le="+Inf"} '], hasSum };
 }
 
 function exemplarText(point: FamilyPoint, bucket: number): string {

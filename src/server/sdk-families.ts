@@ -25,6 +25,7 @@ export function* sdkFamilies(scopes: readonly ScopeMetrics[]): Generator<MetricF
         unit,
         valueType,
         kind,
+        hasSum: points.every(({ value }) => typeof value === 'number' || value.sum !== undefined),
         hasDistinctLabels: false,
         boundaries: boundariesOf(points[0]?.value),
         size: points.length,

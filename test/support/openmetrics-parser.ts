@@ -66,6 +66,10 @@ export function parseOpenMetrics(text: string): Map<string, OpenMetricsFamily> {
     current.samples.push(sample);
   }
   if (open !== undefined) throw new Error('a family without samples at the end');
+  for (const { name, samples } of families.values()) {
+    const count = (suffix: string): number => samples.filter((sample) => sample.name === name + suffix).length;
+    if (count('_sum') !== count('_count')) throw new Error(`${name} has a _sum without _count, or the other way round`);
+  }
   return families;
 }
 

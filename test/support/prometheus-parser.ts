@@ -100,7 +100,7 @@ export function parseLabels(text: string, line: string): { labels: Record<string
 }
 
 function checkHistogram(family: Family): void {
-  const series = new Map<string, { buckets: [number, number][]; sum?: number; count?: number }>();
+  const series = new Map<string, { buckets: [number, number][]; count?: number }>();
   for (const { name, labels, value } of family.samples) {
     const { le, ...own } = labels;
     const key = JSON.stringify(Object.entries(own).sort());
@@ -109,11 +109,10 @@ function checkHistogram(family: Family): void {
     if (name.endsWith('_bucket')) {
       if (le === undefined) throw new Error(`${name} without le`);
       entry.buckets.push([le === '+Inf' ? Infinity : Number(le), value]);
-    } else if (name.endsWith('_sum')) entry.sum = value;
-    else entry.count = value;
+    } else if (name.endsWith('_count')) entry.count = value;
   }
-  for (const { buckets, sum, count } of series.values()) {
-    if (sum === undefined || count === undefined) throw new Error(`${family.name} lacks _sum or _count`);
+  for (const { buckets, count } of series.values()) {
+    if (count === undefined) throw new Error(`${family.name} lacks _count`);
     const last = buckets.at(-1);
     if (last?.[0] !== Infinity || last[1] !== count) throw new Error(`${family.name}: +Inf is not the count`);
     for (let index = 1; index < buckets.length; index++) {

@@ -109,7 +109,11 @@ function shownSeries(
     buckets.push({ le, count });
   }
   buckets.push({ le: '+Inf', count: point.count });
-  return { ...shown, value: null, histogram: { count: point.count, sum: finite(point.value), buckets } };
+  return {
+    ...shown,
+    value: null,
+    histogram: { count: point.count, sum: metric.hasSum ? finite(point.value) : null, buckets },
+  };
 }
 
 function finite(value: number): number | null {

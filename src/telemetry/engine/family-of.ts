@@ -1,6 +1,6 @@
 import type { Exemplar, FamilyPoint, MetricFamily } from './family.ts';
 import type { EngineSeries } from './schema.ts';
-import { BUCKETS, COUNT, type Stream, SUM } from './streams.ts';
+import { BUCKETS, COUNT, HistogramStream, type Stream, SUM } from './streams.ts';
 
 class Cursor implements FamilyPoint {
   /**
@@ -51,6 +51,7 @@ export function familyOf(stream: Stream, before: number): MetricFamily {
     unit,
     valueType,
     kind: stream.kind,
+    hasSum: !(stream instanceof HistogramStream) || stream.tells.sum,
     hasDistinctLabels: true,
     boundaries: stream.boundaries,
     get size() {

@@ -56,6 +56,8 @@ export interface MetricFamily {
   readonly kind: FamilyKind;
   /** Upper bounds, ascending, without +Inf; empty unless a histogram. */
   readonly boundaries: readonly number[];
+  /** Histograms: whether `value` may be shown. A sum that can fall, as of an up-down counter, is none. */
+  readonly hasSum: boolean;
   /** No two points give the same labels: their attributes are guarded. */
   readonly hasDistinctLabels: boolean;
   /** Points there are now. */

@@ -28,6 +28,7 @@ function family(name: string, kind: FamilyKind): MetricFamily {
     unit: '',
     valueType: 1,
     kind,
+    hasSum: true,
     hasDistinctLabels: true,
     boundaries,
     size: 1,

@@ -49,6 +49,7 @@ function exposed(size: number): Exposable {
     unit: '',
     valueType: 0,
     kind: 'gauge',
+    hasSum: true,
     hasDistinctLabels: true,
     boundaries: [],
     size,

@@ -84,6 +84,30 @@ test('label values, help texts and keys of every kind give valid text', async ()
   await telemetry.shutdown();
 });
 
+test.each(['user', METER_NAME])('a sum that can fall is none, and is left out: scope %s', async (scope) => {
+  const telemetry = quietTelemetry({ buckets: { 'queue.size': [1, 5], level: [1, 5], took: [1, 5] } });
+  const meter = telemetry.meterProvider.getMeter(scope);
+  meter.createUpDownCounter('queue.size').add(3);
+  meter.createGauge('level').record(3);
+  meter.createHistogram('took').record(3);
+  const exposed = await telemetry.scrape();
+  const classic = parsePrometheus(expositionText(exposed));
+  const open = parseOpenMetrics(expositionText(exposed, { format: 'openmetrics' }));
+  const namesOf = (family: string, in_: typeof classic | typeof open) =>
+    in_
+      .get(family)
+      ?.samples.slice(2)
+      .map(({ name }) => name.slice(family.length));
+  for (const family of ['queue_size', 'level']) {
+    expect(namesOf(family, classic)).toEqual(['_bucket', '_count']);
+    // There, a count must not stand without a sum.
+    expect(namesOf(family, open)).toEqual(['_bucket']);
+  }
+  expect(namesOf('took', classic)).toEqual(['_bucket', '_sum', '_count']);
+  expect(namesOf('took', open)).toEqual(['_bucket', '_sum', '_count']);
+  await telemetry.shutdown();
+});
+
 test('one family over all scopes; clashing types and equal samples keep the first', async () => {
   const telemetry = quietTelemetry();
   const [one, two, three] = ['one', 'two', 'three'].map((name) => telemetry.meterProvider.getMeter(name));
@@ -178,6 +202,7 @@ describe('OpenMetrics', () => {
       unit: '',
       valueType: 1,
       kind: 'counter',
+      hasSum: true,
       hasDistinctLabels: false,
       boundaries: [],
       size: points.length,
