@@ -23,7 +23,7 @@ export class ErrorCodes {
   }
 
   label(code: unknown): string {
-    const text = typeof code === 'string' ? code.trim().toUpperCase().slice(0, MAX_LENGTH) : '';
+    const text = typeof code === 'string' ? cut(code.trim().toUpperCase()) : '';
     const label = text === '' ? 'UNKNOWN' : text;
     if (label === OTHER || this.#known.has(label)) return label;
     if (this.#known.size < this.#options.limit) {
@@ -34,4 +34,9 @@ export class ErrorCodes {
     this.#overflowed = true;
     return OTHER;
   }
+}
+
+/** Not through a character of two UTF-16 units: a half has no form in UTF-8. */
+function cut(text: string): string {
+  return text.slice(0, MAX_LENGTH).replace(/\p{Surrogate}$/u, '');
 }
