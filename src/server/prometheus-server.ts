@@ -28,7 +28,7 @@ const SETTINGS = {
 };
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** Of which two are written at a time. */
-const MAX_SCRAPES = 64;
+const MAX_SCRAPES = 500;
 
 export interface PrometheusServerOptions extends Partial<Pick<PrometheusConfig, 'auth' | 'tls' | 'created'>> {
   readonly host: string;

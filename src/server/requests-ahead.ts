@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 /** Requests that a client may send ahead of the answers to those before (pipelining). */
-const LIMIT = 16;
+const LIMIT = 100;
 
 /**
  * Lets the requests of one connection begin one after the other. Their answers go out in this order anyway, and what is

@@ -1,6 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import type { Attributes } from '@opentelemetry/api';
+import type { Attributes, MeterProvider as MeterProviderApi } from '@opentelemetry/api';
+import { resourceFromAttributes } from '@opentelemetry/resources';
+import { AggregationType, MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
 import fc from 'fast-check';
 import { METER_NAME } from '../../../src/metrics/names.ts';
 import { PipelineMetricsReporter } from '../../../src/metrics/reporter.ts';
@@ -8,6 +10,7 @@ import type { Exposable } from '../../../src/server/exposed-families.ts';
 import { canonicalFloat } from '../../../src/server/prometheus-number.ts';
 import { prometheusText } from '../../../src/server/prometheus-text.ts';
 import type { FamilyPoint, MetricFamily } from '../../../src/telemetry/engine/family.ts';
+import { MetricsEngine } from '../../../src/telemetry/engine/metrics-engine.ts';
 import { expositionText, quietTelemetry, scrape, textChunks } from '../../support/collect-metrics.ts';
 import { parseOpenMetrics } from '../../support/openmetrics-parser.ts';
 import { parsePrometheus, sampleValue } from '../../support/prometheus-parser.ts';
@@ -84,13 +87,39 @@ test('label values, help texts and keys of every kind give valid text', async ()
   await telemetry.shutdown();
 });
 
-test.each(['user', METER_NAME])('a sum that can fall is none, and is left out: scope %s', async (scope) => {
-  const telemetry = quietTelemetry({ buckets: { 'queue.size': [1, 5], level: [1, 5], took: [1, 5] } });
-  const meter = telemetry.meterProvider.getMeter(scope);
+const HISTOGRAMS = [
+  {
+    instrumentName: '*',
+    aggregation: { type: AggregationType.EXPLICIT_BUCKET_HISTOGRAM as const, options: { boundaries: [1, 5] } },
+  },
+];
+
+function recordSums(provider: MeterProviderApi): void {
+  const meter = provider.getMeter('m');
   meter.createUpDownCounter('queue.size').add(3);
   meter.createGauge('level').record(3);
   meter.createHistogram('took').record(3);
-  const exposed = await telemetry.scrape();
+}
+
+class Reader extends MetricReader {
+  protected async onShutdown(): Promise<void> {}
+  protected async onForceFlush(): Promise<void> {}
+}
+
+async function sumsOfSdk(): Promise<Exposable> {
+  const reader = new Reader();
+  recordSums(new MeterProvider({ readers: [reader], views: HISTOGRAMS }));
+  return (await reader.collect()).resourceMetrics;
+}
+
+async function sumsOfEngine(): Promise<Exposable> {
+  const engine = new MetricsEngine({ views: HISTOGRAMS });
+  recordSums(engine);
+  return { resource: resourceFromAttributes({}), scopeMetrics: [], families: engine.families() };
+}
+
+test.each([sumsOfSdk, sumsOfEngine])('a sum that can fall is none, and is left out: %p', async (sums) => {
+  const exposed = await sums();
   const classic = parsePrometheus(expositionText(exposed));
   const open = parseOpenMetrics(expositionText(exposed, { format: 'openmetrics' }));
   const namesOf = (family: string, in_: typeof classic | typeof open) =>
@@ -105,7 +134,6 @@ test.each(['user', METER_NAME])('a sum that can fall is none, and is left out: s
   }
   expect(namesOf('took', classic)).toEqual(['_bucket', '_sum', '_count']);
   expect(namesOf('took', open)).toEqual(['_bucket', '_sum', '_count']);
-  await telemetry.shutdown();
 });
 
 test('one family over all scopes; clashing types and equal samples keep the first', async () => {
