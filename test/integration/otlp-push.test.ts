@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
@@ -249,4 +251,26 @@ test.each(['http/protobuf', 'grpc'])('it ends also when nothing listens, over %s
   const { code, out, err } = await runChild(script, { env: { ...env, OTEL_EXPORTER_OTLP_PROTOCOL: protocol } });
   expect([code, out]).toEqual([0, 'shut down\n']);
   expect(err).toContain('http://127.0.0.1:1');
+});
+
+test.each(['http/protobuf', 'grpc'])('it ends also when a TLS handshake is never done, over %s', async (protocol) => {
+  const sockets: Socket[] = [];
+  const silent = createServer((socket) => {
+    sockets.push(socket);
+    socket.on('error', () => {}).resume();
+  });
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const script = `
+    import { MetricsReporter } from 'dist:index.js';
+    await MetricsReporter.init();
+    MetricsReporter.recordBatchProcessed('pipeline-123', 2, 0, 1);
+    await MetricsReporter.shutdown();
+    console.log(process.getActiveResourcesInfo().filter((name) => /TCP|TLS/.test(name)).length);`;
+  const endpoint = `https://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const env = { KAMON_PROMETHEUS_PORT: '0', OTEL_EXPORTER_OTLP_ENDPOINT: endpoint };
+  const child = await runChild(script, { env: { ...env, OTEL_EXPORTER_OTLP_PROTOCOL: protocol } });
+  expect([child.code, sockets.length]).toEqual([0, 1]);
+  for (const socket of sockets) socket.destroy();
+  silent.close();
 });
