@@ -4,7 +4,7 @@
  * R1 One request for each export: what may pass is reported with the pause that the backend asks for, and whoever called
  *    tries again.
  * R2 An export ends after its timeout, whether the backend answers drop by drop or not at all.
- * R3 Neither a connection nor a request in progress keeps the process alive.
+ * R3 Neither a connection nor a request in progress keeps the process alive, and after `close` there are none.
  */
 import http from 'node:http';
 import https from 'node:https';
@@ -40,6 +40,7 @@ export class HttpSender implements OtlpSender {
   readonly #request: typeof http.request;
   readonly #agent: http.Agent;
   readonly #inProgress = new Set<http.ClientRequest>();
+  #isClosed = false;
 
   constructor(options: HttpSenderOptions) {
     const isPlain = new URL(options.url).protocol === 'http:';
@@ -51,21 +52,29 @@ export class HttpSender implements OtlpSender {
   }
 
   async send(metrics: ResourceMetrics, timeoutMs: number): Promise<Delivery> {
+    let message: Buffer;
     try {
-      const plain = encodeExport(metrics);
-      const isCompressed = this.#options.compression === 'gzip';
-      return await this.#post(isCompressed ? await compress(plain) : plain, isCompressed, timeoutMs);
+      message = encodeExport(metrics);
     } catch (error) {
       return { status: 'refused', reason: messageOf(error) };
+    }
+    try {
+      const isCompressed = this.#options.compression === 'gzip';
+      return await this.#post(isCompressed ? await compress(message) : message, isCompressed, timeoutMs);
+    } catch (error) {
+      // Of this process, not of the export: the backend has not seen it.
+      return { status: 'failed', reason: messageOf(error) };
     }
   }
 
   close(): void {
+    this.#isClosed = true;
     for (const request of this.#inProgress) request.destroy(new Error('the telemetry was shut down'));
     this.#agent.destroy();
   }
 
-  #post(body: Buffer, isCompressed: boolean, timeoutMs: number): Promise<Delivery> {
+  async #post(body: Buffer, isCompressed: boolean, timeoutMs: number): Promise<Delivery> {
+    if (this.#isClosed) throw new Error('the telemetry was shut down');
     const { url, headers, userAgent } = this.#options;
     return new Promise((resolve) => {
       const request = this.#request(new URL(url), {
@@ -79,7 +88,13 @@ export class HttpSender implements OtlpSender {
           ...(isCompressed && { 'content-encoding': 'gzip' }),
         },
       });
-      const timer = setTimeout(() => request.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+      let isAnswered = false;
+      const timer = setTimeout(() => {
+        const reason = `no answer within ${timeoutMs} ms`;
+        request.destroy(new Error(reason));
+        // What has begun to answer ends with its status.
+        if (!isAnswered) end({ status: 'failed', reason });
+      }, timeoutMs);
       timer.unref();
       const end = (delivery: Delivery): void => {
         clearTimeout(timer);
@@ -87,13 +102,16 @@ export class HttpSender implements OtlpSender {
         resolve(delivery);
       };
       this.#inProgress.add(request);
-      let isAnswered = false;
       request.on('error', (error) => {
         if (!isAnswered) end({ status: 'failed', reason: error.message || (codeOf(error) ?? error.name) });
       });
       request.on('response', (response) => {
         isAnswered = true;
         this.#read(response, end);
+      });
+      // Without an answer and without an error: a backend that switches to another protocol is hung up on.
+      request.on('close', () => {
+        if (!isAnswered) end({ status: 'failed', reason: 'the connection was closed without an answer' });
       });
       request.end(body);
     });

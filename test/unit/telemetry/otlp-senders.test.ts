@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import {
   AggregationTemporality,
@@ -206,8 +206,41 @@ test('a success whose rest never comes is a success: the export must not count t
   }
 });
 
-test('metrics that cannot be sent at all are refused, not thrown', async () => {
+test('a request that cannot be made is a failure, not a refusal of the backend, and nothing is thrown', async () => {
   const sender = new HttpSender({ ...common, url: 'http://127.0.0.1:1/', headers: { bad: 'a\nb' } });
-  expect(await sender.send(metrics, LONG_MS)).toMatchObject({ status: 'refused' });
+  expect(await sender.send(metrics, LONG_MS)).toMatchObject({ status: 'failed' });
   sender.close();
+});
+
+test('metrics that cannot be encoded are refused, not thrown', async () => {
+  const broken = { ...metrics, scopeMetrics: [{}] } as unknown as ResourceMetrics;
+  for (const { sender } of [await http(), await grpc()]) {
+    expect(await sender.send(broken, LONG_MS)).toMatchObject({ status: 'refused' });
+  }
+});
+
+test.each([
+  ['switches to another protocol', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n'],
+  ['asks to go on, and no more', 'HTTP/1.1 100 Continue\r\n\r\n'],
+])('a backend that %s has not taken the export, and it is told (R2)', async (_what, answer) => {
+  const sockets: Socket[] = [];
+  const server = createTcpServer((socket) => {
+    sockets.push(socket);
+    socket.on('error', () => {}).once('data', () => socket.write(answer));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const sender = new HttpSender({ ...common, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` });
+  closing.push(() => {
+    sender.close();
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  expect(await sender.send(metrics, 500)).toMatchObject({ status: 'failed' });
+});
+
+test('after the end nothing is sent', async () => {
+  const { receiver, sender } = await http();
+  sender.close();
+  expect(await sender.send(metrics, LONG_MS)).toEqual({ status: 'failed', reason: 'the telemetry was shut down' });
+  expect(receiver.requests).toBe(0);
 });
