@@ -47,8 +47,8 @@ export class ExportQueue {
   #saidPartial = false;
   #wait: { readonly timer: Timer; readonly end: () => void } | undefined;
   #isClosed = false;
-  /** ms for an export while closing. */
-  #closingTimeoutMs: number | undefined;
+  /** Of the monotonic clock, in ms: when what is being sent must have ended; undefined until it closes. */
+  #end: number | undefined;
 
   constructor(options: ExportQueueOptions) {
     this.#options = options;
@@ -65,19 +65,20 @@ export class ExportQueue {
   }
 
   add(metrics: ResourceMetrics): void {
+    // It came too late: nothing may be sent after the end.
+    if (this.#isClosed) return;
     this.#waiting.push(metrics);
     this.#points += countPoints(metrics);
     while (this.#isOver(0) && this.#waiting.length > 1 && !this.#options.holdsChanges) this.#forgetFirst();
-    this.#draining ??= this.#drain().finally(() => {
-      this.#draining = undefined;
-    });
+    this.#draining ??= this.#drain();
   }
 
   /**
-   * From here on nothing pauses, a failure is not tried again, and no new export takes longer than `timeoutMs`.
+   * From here on nothing pauses, a failure is not tried again until there is more to send, and no new try takes longer
+   * than until `end` of the monotonic clock.
    */
-  beginClosing(timeoutMs: number): void {
-    this.#closingTimeoutMs = timeoutMs;
+  beginClosing(end: number): void {
+    this.#end = end;
     this.#wait?.end();
   }
 
@@ -99,12 +100,22 @@ export class ExportQueue {
     this.#sender?.then((sender) => sender.close()).catch(() => {});
   }
 
+  /** Something must wait already. */
   async #drain(): Promise<void> {
+    try {
+      await this.#sendWaiting();
+    } finally {
+      // At once: what is added next must not rely on a drain that gave up.
+      this.#draining = undefined;
+    }
+  }
+
+  async #sendWaiting(): Promise<void> {
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
       const delivery = await this.#send(next);
       if (this.#isClosed) return;
       if (delivery.status === 'failed') {
-        const isLast = this.#closingTimeoutMs !== undefined;
+        const isLast = this.#end !== undefined;
         this.#warn(delivery.reason, isLast ? 'They are lost' : 'They are kept and sent again');
         if (isLast) return;
         await this.#pause(delivery.retryAfterMs);
@@ -122,7 +133,8 @@ export class ExportQueue {
     try {
       this.#sender ??= this.#options.open();
       const sender = await this.#sender;
-      return await sender.send(metrics, Math.min(this.#options.timeoutMs, this.#closingTimeoutMs ?? Infinity));
+      const leftMs = this.#end === undefined ? Infinity : Math.max(1, this.#end - this.#clock.monotonic());
+      return await sender.send(metrics, Math.min(this.#options.timeoutMs, leftMs));
     } catch (error) {
       // It could not be opened; what is missing may be there later.
       this.#sender = undefined;

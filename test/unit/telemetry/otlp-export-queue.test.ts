@@ -214,3 +214,12 @@ test('closing does not wait longer than it may for a backend that is silent (R4)
   await backend.answer(FAILED);
   expect(warn).toHaveBeenCalledTimes(said);
 });
+
+test('what comes after the end is not sent (R4)', async () => {
+  const exports = queue(true);
+  exports.beginClosing(100);
+  await exports.close(100);
+  exports.add(metricsOf(1));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect([exports.size, backend.sent.length]).toEqual([0, 0]);
+});
