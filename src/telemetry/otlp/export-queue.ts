@@ -6,7 +6,8 @@
  *    all that it said; changes (delta) may not be pushed out, so `isFull` asks the owner not to collect.
  * R3 A failure that may pass is tried again after a wait that doubles, or the one that the backend asks for; one that
  *    cannot pass loses that export alone. Nobody else tries again.
- * R4 Waiting does not keep the process alive. `close` waits for nothing but the backend, and at most until its deadline.
+ * R4 Each kind of failure or refusal is said once until an export is taken. Only failures lengthen the waits.
+ * R5 Waiting does not keep the process alive. `close` waits for nothing but the backend, and at most until its deadline.
  */
 import { diag } from '@opentelemetry/api';
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
@@ -20,6 +21,9 @@ const MAX_EXPORTS = 32;
 const MAX_POINTS = 200_000;
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 30_000;
+
+/** Warnings for one outage. */
+const MAX_KINDS = 5;
 
 /** However long a backend asks for: one that wants more is asked now and then whether it still does. */
 const LONGEST_ASKED_WAIT_MS = 600_000;
@@ -43,7 +47,10 @@ export class ExportQueue {
   #points = 0;
   #sender: Promise<OtlpSender> | undefined;
   #draining: Promise<void> | undefined;
+  /** In a row: a refusal or a success shows that the backend can be reached. */
   #failures = 0;
+  /** Kinds of failures and refusals since an export was taken. */
+  readonly #said = new Set<string>();
   #saidPartial = false;
   #wait: { readonly timer: Timer; readonly end: () => void } | undefined;
   #isClosed = false;
@@ -116,15 +123,17 @@ export class ExportQueue {
       if (this.#isClosed) return;
       if (delivery.status === 'failed') {
         const isLast = this.#end !== undefined;
-        this.#warn(delivery.reason, isLast ? 'They are lost' : 'They are kept and sent again');
+        this.#failures += 1;
+        this.#warn(delivery, isLast ? 'They are lost' : 'They are kept and sent again');
         if (isLast) return;
         await this.#pause(delivery.retryAfterMs);
         continue;
       }
       // It may have been pushed out meanwhile.
       if (this.#waiting[0] === next) this.#forgetFirst();
+      this.#failures = 0;
       if (delivery.status === 'refused')
-        this.#warn(delivery.reason, 'The backend refuses them: check the settings metrics.otlp');
+        this.#warn(delivery, 'The backend refuses them: check the settings metrics.otlp');
       else this.#taken(delivery.partial);
     }
   }
@@ -169,7 +178,7 @@ export class ExportQueue {
 
   /** What a backend did not take of an export is lost: the export must not be sent again. */
   #taken(partial: string | undefined): void {
-    this.#failures = 0;
+    this.#said.clear();
     if (partial === undefined) return;
     const message = `${this.#options.target} took the metrics in part: ${redactText(partial)}.`;
     if (!this.#saidPartial) processWarning(`${message} They are not sent again. Further ones are lost silently.`);
@@ -177,15 +186,22 @@ export class ExportQueue {
     diag.warn(message);
   }
 
-  /** One warning for each outage. */
-  #warn(failure: string, consequence: string): void {
-    this.#failures += 1;
-    const reason = redactText(failure);
-    if (this.#failures === 1) {
+  #warn(delivery: Failure, consequence: string): void {
+    const reason = redactText(delivery.reason);
+    const kind = kindOf(delivery);
+    if (!this.#said.has(kind) && this.#said.size < MAX_KINDS) {
+      this.#said.add(kind);
       processWarning(`Metrics cannot be exported to ${this.#options.target}: ${reason}. ${consequence}.`);
     }
     diag.debug(`Export of metrics failed, ${this.#waiting.length} wait`, reason);
   }
+}
+
+type Failure = Exclude<Delivery, { status: 'taken' }>;
+
+/** Told apart by the status that the backend gave; what else there is to a reason changes from one try to the next. */
+function kindOf({ status, reason }: Failure): string {
+  return `${status} ${/^(?:HTTP|gRPC) \d+/.exec(reason)?.[0] ?? ''}`;
 }
 
 function countPoints({ scopeMetrics }: ResourceMetrics): number {

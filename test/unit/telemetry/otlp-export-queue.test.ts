@@ -75,7 +75,7 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-test('one at a time and in order; a failure is sent again after waits that double up to half a minute (R1, R3, R4)', async () => {
+test('one at a time and in order; a failure is sent again after waits that double up to half a minute (R1, R3, R5)', async () => {
   const exports = queue(false);
   const [first, second] = [metricsOf(1), metricsOf(1)];
   exports.add(first);
@@ -184,7 +184,7 @@ test('a sender that cannot be opened is opened again, a secret in the reason sta
   expect(JSON.stringify(warn.mock.calls)).not.toContain('abcdefgh12345678');
 });
 
-test('closing ends a wait, sends once more, and gives up at the first failure (R4)', async () => {
+test('closing ends a wait, sends once more, and gives up at the first failure (R5)', async () => {
   const exports = queue(true);
   exports.add(metricsOf(1));
   await backend.answer(FAILED);
@@ -200,7 +200,7 @@ test('closing ends a wait, sends once more, and gives up at the first failure (R
   expect(JSON.stringify(warn.mock.calls)).not.toContain('abcdefgh12345678');
 });
 
-test('closing does not wait longer than it may for a backend that is silent (R4)', async () => {
+test('closing does not wait longer than it may for a backend that is silent (R5)', async () => {
   const exports = queue(true);
   exports.add(metricsOf(1));
   exports.beginClosing(100);
@@ -215,11 +215,40 @@ test('closing does not wait longer than it may for a backend that is silent (R4)
   expect(warn).toHaveBeenCalledTimes(said);
 });
 
-test('what comes after the end is not sent (R4)', async () => {
+test('what comes after the end is not sent (R5)', async () => {
   const exports = queue(true);
   exports.beginClosing(100);
   await exports.close(100);
   exports.add(metricsOf(1));
   await new Promise((resolve) => setImmediate(resolve));
   expect([exports.size, backend.sent.length]).toEqual([0, 0]);
+});
+
+test('refusals do not lengthen the wait after a failure (R4)', async () => {
+  const exports = queue(true);
+  for (let index = 0; index < 9; index++) exports.add(metricsOf(1));
+  for (let index = 0; index < 8; index++) await backend.answer({ status: 'refused', reason: 'HTTP 400' });
+  await backend.answer(FAILED);
+  expect(waits[0]?.delayMs).toBeLessThanOrEqual(1000);
+});
+
+test('each kind of trouble is said once until an export is taken, and not without end (R4)', async () => {
+  const exports = queue(true);
+  const fail = async (...reasons: string[]): Promise<void> => {
+    for (const reason of reasons) {
+      await backend.answer({ status: 'failed', reason });
+      waits.splice(0)[0]?.callback();
+    }
+  };
+  for (let index = 0; index < 4; index++) exports.add(metricsOf(1));
+  await fail('HTTP 503 a', 'HTTP 503 b', 'connection refused');
+  await backend.answer({ status: 'refused', reason: 'HTTP 401' });
+  await backend.answer({ status: 'refused', reason: 'HTTP 401' });
+  expect(warn).toHaveBeenCalledTimes(3);
+  expect(String(warn.mock.calls[2]?.[0])).toContain('HTTP 401. The backend refuses them');
+  await fail(...Array.from({ length: 100 }, (_, index) => `HTTP ${500 + index}`));
+  expect(warn).toHaveBeenCalledTimes(5);
+  await backend.answer(TAKEN);
+  await fail('HTTP 503');
+  expect(warn).toHaveBeenCalledTimes(6);
 });
