@@ -85,14 +85,18 @@ export interface Telemetry {
   shutdown(): Promise<void>;
 }
 
-/** Starts the telemetry and waits until it is complete. */
+/** Starts the telemetry and waits until it is complete. Rejects with what `createTelemetry` throws. */
 export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
   const telemetry = createTelemetry(options);
   await telemetry.ready;
   return telemetry;
 }
 
-/** The same, usable at once: what is recorded before `ready` is kept. */
+/**
+ * The same, usable at once: what is recorded before `ready` is kept.
+ *
+ * @throws DATAFLOW_ERR_CONFIG_INVALID when metrics are to be pushed with headers or TLS files that cannot be used.
+ */
 export function createTelemetry(options: TelemetryOptions): Telemetry {
   const { config, meterProvider } = options;
   if (!config.enabled) return disabledTelemetry();

@@ -1,49 +1,64 @@
 import type { Environment } from '../../connectors/environment.ts';
-import { resolveEnvironment } from '../../connectors/environment.ts';
 import { DataflowError, describeProblem, type Problem } from '../../errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { isSendable, type OtlpConfig, otlpUrl } from './otlp-config.ts';
-import type { OtlpSender } from './otlp-sender.ts';
-import { readTlsFiles } from './tls-files.ts';
+import { type OtlpConfig, otlpUrl } from './otlp-config.ts';
+import { type Headers, hiderOf, resolveHeaders } from './otlp-headers.ts';
+import type { Delivery, OtlpSender } from './otlp-sender.ts';
+import { readTlsFiles, type TlsFiles } from './tls-files.ts';
 
 const USER_AGENT = 'dataflow-platform';
+/** Characters of what a backend says that are shown. */
+const LONGEST_REASON = 1000;
 
 /**
- * The sender of the protocol, loaded now. References in headers are resolved here and kept nowhere else.
- * Rejects with DATAFLOW_ERR_CONFIG_INVALID when a header refers to a variable that is not set or holds what no header
- * can, and when a file of the TLS settings cannot be read.
+ * What can be known before the first export: whether the headers can be sent, and the TLS files read. A variable that a
+ * header refers to may still be set until then.
+ *
+ * @throws DATAFLOW_ERR_CONFIG_INVALID with every problem; a value of a header is in none.
+ */
+export function checkSender(config: OtlpConfig, env: Environment): void {
+  settingsOf(config, env, true);
+}
+
+/**
+ * The sender of the protocol, loaded now. References in headers are resolved here and kept nowhere else; what a backend
+ * says is without their values.
+ * Rejects with DATAFLOW_ERR_CONFIG_INVALID when a header refers to a variable that is not set, and for what
+ * `checkSender` throws.
  */
 export async function openSender(config: OtlpConfig, env: Environment, clock: Clock): Promise<OtlpSender> {
   const { protocol, compression } = config;
-  const headers = resolveHeaders(config.headers, env);
-  const url = otlpUrl(config);
-  const tls = url.startsWith('https:') ? await readTlsFiles(env) : {};
-  const common = { url, headers, compression, userAgent: USER_AGENT, tls };
+  const { headers, tls } = settingsOf(config, env, false);
+  const common = { url: otlpUrl(config), headers, compression, userAgent: USER_AGENT, tls };
   if (protocol === 'grpc') {
     const { GrpcSender } = await import('./grpc-sender.ts');
-    return new GrpcSender(common);
+    return withoutSecrets(new GrpcSender(common), headers);
   }
   const { HttpSender } = await import('./http-sender.ts');
-  return new HttpSender({ ...common, now: () => clock.now() });
+  return withoutSecrets(new HttpSender({ ...common, now: () => clock.now() }), headers);
 }
 
-/** The messages name the header and never its value. */
-function resolveHeaders(headers: OtlpConfig['headers'], env: Environment): Record<string, string> {
-  const problems: Problem[] = [];
-  const resolved = Object.entries(headers).map(([name, text]) => {
-    const path = `metrics.otlp.headers.${name}`;
-    let value = '';
-    try {
-      value = resolveEnvironment(text, env);
-      if (!isSendable(name, value)) problems.push({ path, expected: 'a text of one line', got: 'a value (hidden)' });
-    } catch {
-      problems.push({ path, expected: 'variables that are set', got: text.match(/\$\{\w+\}/g)?.join(', ') ?? 'none' });
-    }
-    return [name, value] as const;
+function settingsOf(config: OtlpConfig, env: Environment, isStart: boolean): { headers: Headers; tls: TlsFiles } {
+  const { headers, problems } = resolveHeaders(config, env, isStart);
+  const isSecure = otlpUrl(config).startsWith('https:');
+  const { tls, problems: tlsProblems } = isSecure ? readTlsFiles(env) : { tls: {}, problems: [] };
+  const all: Problem[] = [...problems, ...tlsProblems];
+  if (all.length === 0) return { headers, tls };
+  const list = all.map(describeProblem).join('; ');
+  throw new DataflowError('DATAFLOW_ERR_CONFIG_INVALID', `metrics cannot be pushed over OTLP: ${list}`, {
+    problems: all,
   });
-  if (problems.length === 0) return Object.fromEntries(resolved);
-  const list = problems.map(describeProblem).join('; ');
-  throw new DataflowError('DATAFLOW_ERR_CONFIG_INVALID', `the headers of the exports cannot be made: ${list}`, {
-    problems,
-  });
+}
+
+function withoutSecrets(sender: OtlpSender, headers: Headers): OtlpSender {
+  const hide = hiderOf(headers);
+  const shown = (text: string): string => hide(text).slice(0, LONGEST_REASON);
+  return {
+    close: () => sender.close(),
+    async send(metrics, timeoutMs): Promise<Delivery> {
+      const delivery = await sender.send(metrics, timeoutMs);
+      if (delivery.status !== 'taken') return { ...delivery, reason: shown(delivery.reason) };
+      return delivery.partial === undefined ? delivery : { ...delivery, partial: shown(delivery.partial) };
+    },
+  };
 }

@@ -18,7 +18,8 @@ export interface OtlpConfig {
    * taken as it is. Default: localhost on the protocol's own port, 4318 or 4317.
    */
   readonly endpoint?: string;
-  /** Sent with every export. A value may hold `${NAME}`, which is replaced when the first export is sent. */
+  /** Sent with every export. A value may hold `${NAME}`, which is replaced when the first export is sent. Neither
+   * protocol lets one set what belongs to the connection, such as `host` or `content-type`. */
   readonly headers: Readonly<Record<string, string>>;
   /** ms between two exports; default: the tick interval. */
   readonly intervalMs?: number;
@@ -61,7 +62,7 @@ export function parseEndpoint(text: string): string | undefined {
   return username === '' && password === '' ? trimmed : undefined;
 }
 
-/** Whether both protocols can carry the header. */
+/** Whether a header can be carried at all; what a protocol refuses of these is known when the telemetry starts. */
 export function isSendable(name: string, value: string): boolean {
   return isHeaderName(name) && isHeaderText(value);
 }

@@ -16,7 +16,7 @@ export function takenBy(answer: Uint8Array): Delivery {
       (answer.length > 0 && ProtobufMetricsSerializer.deserializeResponse(answer)?.partialSuccess) || {};
     const rejected = Number(rejectedDataPoints);
     if (rejected === 0 && errorMessage === '') return { status: 'taken' };
-    const reason = errorMessage === '' ? ', without a reason' : `: ${errorMessage.slice(0, 1000)}`;
+    const reason = errorMessage === '' ? ', without a reason' : `: ${errorMessage}`;
     return { status: 'taken', partial: `${rejected} data points were rejected${reason}` };
   } catch {
     return { status: 'taken' };

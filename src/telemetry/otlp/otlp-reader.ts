@@ -17,7 +17,7 @@ import { processWarning } from '../../metrics/guard.ts';
 import { type Clock, systemClock, type Timer } from '../../runtime/clock.ts';
 import type { TelemetryConfig } from '../telemetry-config.ts';
 import { ExportQueue } from './export-queue.ts';
-import { openSender } from './open-sender.ts';
+import { checkSender, openSender } from './open-sender.ts';
 import { type OtlpConfig, otlpUrl, pushesOtlp } from './otlp-config.ts';
 import type { OtlpSender } from './otlp-sender.ts';
 import { temporalitySelector } from './temporality.ts';
@@ -140,14 +140,20 @@ export class OtlpReader extends MetricReader {
   }
 }
 
-/** A reader that pushes what the SDK and the producers hold; undefined where nothing is to be pushed. */
+/**
+ * A reader that pushes what the SDK and the producers hold; undefined where nothing is to be pushed.
+ *
+ * @throws DATAFLOW_ERR_CONFIG_INVALID for headers that cannot be sent and TLS files that cannot be used.
+ */
 export function createOtlpReader(
   config: TelemetryConfig,
   producers: readonly MetricProducer[] = [],
   options: OtlpReaderOptions = {},
 ): OtlpReader | undefined {
   const { enabled, otlp } = config;
-  return enabled && pushesOtlp(otlp) ? new OtlpReader(config, producers, options) : undefined;
+  if (!enabled || !pushesOtlp(otlp)) return undefined;
+  if (options.open === undefined) checkSender(otlp, options.env ?? process.env);
+  return new OtlpReader(config, producers, options);
 }
 
 function shownTarget(config: OtlpConfig): string {
