@@ -37,11 +37,13 @@ function pushing(
   otlp: TelemetryOverrides['otlp'] = {},
   env: Record<string, string> = {},
   resource: Record<string, string> = {},
+  seriesLimit = 10_000,
 ): { telemetry: Telemetry; reporter: PipelineMetricsReporter } {
   const config = mergeTelemetryConfig(DEFAULT_TELEMETRY_CONFIG, {
     runtime: { enabled: false },
     process: { enabled: false },
     host: { groups: [] },
+    seriesLimit,
     resource: { team: 'data', ...resource },
     otlp: { endpoint, intervalMs: HOUR_MS, ...otlp },
   });
@@ -122,6 +124,22 @@ describe.each(protocols)('over %s', (protocol, open) => {
     expect(pointOf(receiver.exports[0], 'dataflow.records.processed')?.value).toBe(5);
     expect(warn).toHaveBeenCalledTimes(1);
     expect(String(warn.mock.calls[0]?.[0])).toContain(new URL(receiver.url).host);
+  });
+
+  test('what is more than a backend takes at once comes in parts, each point once', async () => {
+    const receiver = await receiving(open);
+    const { telemetry } = pushing(receiver.url, { protocol, temporality: 'delta' }, {}, {}, 100_000);
+    const hits = telemetry.meterProvider.getMeter('user').createCounter('user.hits');
+    // 24 MB: beyond the limit of a gRPC server by points and by bytes.
+    for (let index = 0; index < 12_000; index++) hits.add(index, { who: `${index}`.padEnd(2000, 'x') });
+    await telemetry.shutdown();
+    expect(receiver.exports.length).toBeGreaterThan(6);
+    const points = receiver.exports.flatMap(({ metrics }) =>
+      metrics.filter(({ name }) => name === 'user.hits').flatMap((metric) => metric.points),
+    );
+    expect(points.map(({ value }) => value).sort((one, other) => one - other)).toEqual(
+      Array.from({ length: 12_000 }, (_, index) => index),
+    );
   });
 
   test.each(['hang', 'refuse'])('shutdown ends when the backend does not: %s', async (how) => {

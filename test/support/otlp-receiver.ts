@@ -42,6 +42,8 @@ export interface OtlpReceiver {
   requests: number;
   behaviour: Behaviour;
   pause: Pause;
+  /** The message with a status of gRPC. */
+  says: string;
   /** Settles when `count` exports were taken. */
   taken(count: number): Promise<void>;
   close(): Promise<void>;
@@ -94,6 +96,7 @@ class Taken {
   requests = 0;
   behaviour: Behaviour = 'take';
   pause: Pause;
+  says = 'as the test wants';
   readonly #waiting: { count: number; resolve: () => void }[] = [];
 
   take(received: ReceivedExport): void {
@@ -190,7 +193,7 @@ export async function grpcReceiver(options: { tls?: { cert: string; key: string 
         state.take(decodeExport(call.request, call.metadata.getMap(), path));
         answer(null, answerOf(state.behaviour));
       } else {
-        answer({ code: state.behaviour, details: 'as the test wants', metadata: trailerOf(state.pause) });
+        answer({ code: state.behaviour, details: state.says, metadata: trailerOf(state.pause) });
       }
     },
   } as never);

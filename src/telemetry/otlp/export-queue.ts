@@ -4,8 +4,9 @@
  * R1 Exports leave in the order in which they were collected, one at a time.
  * R2 The queue is bounded in exports and in points. Cumulative exports push out the oldest one, since a later one says
  *    all that it said; changes (delta) may not be pushed out, so `isFull` asks the owner not to collect.
+ *    An export leaves in parts that a backend takes, each of which is taken, refused or tried again for itself.
  * R3 A failure that may pass is tried again after a wait that doubles, or the one that the backend asks for; one that
- *    cannot pass loses that export alone. Nobody else tries again.
+ *    cannot pass loses that part alone. Nobody else tries again.
  * R4 Each kind of failure or refusal is said once until an export is taken. Only failures lengthen the waits.
  * R5 Waiting does not keep the process alive. `close` waits for nothing but the backend, and at most until its deadline.
  */
@@ -15,10 +16,13 @@ import { redactText } from '../../domain/secrets.ts';
 import { messageOf } from '../../errors.ts';
 import { processWarning } from '../../metrics/guard.ts';
 import { type Clock, systemClock, type Timer } from '../../runtime/clock.ts';
+import { countPoints, halvesOf, partsOf } from './export-parts.ts';
 import type { Delivery, OtlpSender } from './otlp-sender.ts';
 
 const MAX_EXPORTS = 32;
 const MAX_POINTS = 200_000;
+/** Of histograms these are nearly three megabytes, of counters less than one. */
+const MAX_POINTS_A_PART = 8000;
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 30_000;
 
@@ -40,10 +44,16 @@ export interface ExportQueueOptions {
   readonly clock?: Clock;
 }
 
+/** What is left of one export. */
+interface Waiting {
+  readonly parts: ResourceMetrics[];
+  points: number;
+}
+
 export class ExportQueue {
   readonly #options: ExportQueueOptions;
   readonly #clock: Clock;
-  readonly #waiting: ResourceMetrics[] = [];
+  readonly #waiting: Waiting[] = [];
   #points = 0;
   #sender: Promise<OtlpSender> | undefined;
   #draining: Promise<void> | undefined;
@@ -74,8 +84,9 @@ export class ExportQueue {
   add(metrics: ResourceMetrics): void {
     // It came too late: nothing may be sent after the end.
     if (this.#isClosed) return;
-    this.#waiting.push(metrics);
-    this.#points += countPoints(metrics);
+    const points = countPoints(metrics);
+    this.#waiting.push({ parts: [...partsOf(metrics, MAX_POINTS_A_PART)], points });
+    this.#points += points;
     while (this.#isOver(0) && this.#waiting.length > 1 && !this.#options.holdsChanges) this.#forgetFirst();
     this.#draining ??= this.#drain();
   }
@@ -119,7 +130,12 @@ export class ExportQueue {
 
   async #sendWaiting(): Promise<void> {
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-      const delivery = await this.#send(next);
+      const [part] = next.parts;
+      if (part === undefined) {
+        this.#waiting.shift();
+        continue;
+      }
+      const delivery = await this.#send(part);
       if (this.#isClosed) return;
       if (delivery.status === 'failed') {
         const isLast = this.#end !== undefined;
@@ -129,8 +145,11 @@ export class ExportQueue {
         await this.#pause(delivery.retryAfterMs);
         continue;
       }
-      // It may have been pushed out meanwhile.
-      if (this.#waiting[0] === next) this.#forgetFirst();
+      if (delivery.status === 'large') {
+        next.parts.splice(0, 1, ...halvesOf(part));
+        continue;
+      }
+      this.#leave(next, part);
       this.#failures = 0;
       if (delivery.status === 'refused')
         this.#warn(delivery, 'The backend refuses them: check the settings metrics.otlp');
@@ -172,8 +191,17 @@ export class ExportQueue {
   }
 
   #forgetFirst(): void {
-    const first = this.#waiting.shift();
-    if (first !== undefined) this.#points -= countPoints(first);
+    this.#points -= this.#waiting.shift()?.points ?? 0;
+  }
+
+  #leave(from: Waiting, part: ResourceMetrics): void {
+    from.parts.shift();
+    // It may have been pushed out meanwhile.
+    if (this.#waiting[0] !== from) return;
+    const points = countPoints(part);
+    from.points -= points;
+    this.#points -= points;
+    if (from.parts.length === 0) this.#waiting.shift();
   }
 
   /** What a backend did not take of an export is lost: the export must not be sent again. */
@@ -197,15 +225,9 @@ export class ExportQueue {
   }
 }
 
-type Failure = Exclude<Delivery, { status: 'taken' }>;
+type Failure = Extract<Delivery, { status: 'failed' | 'refused' }>;
 
 /** Told apart by the status that the backend gave; what else there is to a reason changes from one try to the next. */
 function kindOf({ status, reason }: Failure): string {
   return `${status} ${/^(?:HTTP|gRPC) \d+/.exec(reason)?.[0] ?? ''}`;
-}
-
-function countPoints({ scopeMetrics }: ResourceMetrics): number {
-  let count = 0;
-  for (const { metrics } of scopeMetrics) for (const { dataPoints } of metrics) count += dataPoints.length;
-  return count;
 }

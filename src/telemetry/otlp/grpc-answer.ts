@@ -34,6 +34,9 @@ const PASSING: readonly number[] = (
   ['CANCELLED', 'DEADLINE_EXCEEDED', 'ABORTED', 'OUT_OF_RANGE', 'UNAVAILABLE', 'DATA_LOSS'] as const
 ).map(code);
 
+/** How the servers of Go, C++, Java and Node.js say that a message is beyond their limit. */
+const TOO_LARGE = /larger than max|exceeds? max/i;
+
 /** For answers of something that does not speak gRPC, such as a proxy. */
 const OF_HTTP: Readonly<Record<number, number>> = {
   400: code('INTERNAL'),
@@ -76,8 +79,8 @@ export function deliveryOf(answer: GrpcAnswer): Delivery {
   const reason = `gRPC ${status} ${STATUS[status] ?? 'UNKNOWN'}: ${textOf(answer)}`;
   const retryAfterMs = answer.details === undefined ? undefined : retryDelayOf(answer.details);
   const mayPass = PASSING.includes(status) || (status === RESOURCE_EXHAUSTED && retryAfterMs !== undefined);
-  if (!mayPass) return { status: 'refused', reason };
-  return { status: 'failed', reason, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+  if (mayPass) return { status: 'failed', reason, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+  return { status: status === RESOURCE_EXHAUSTED && TOO_LARGE.test(reason) ? 'large' : 'refused', reason };
 }
 
 function statusWithout({ httpStatus, streamCode }: GrpcAnswer): number {

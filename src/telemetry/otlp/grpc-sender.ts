@@ -17,7 +17,7 @@ import { gzip } from 'node:zlib';
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import { codeOf, messageOf } from '../../errors.ts';
 import { deliveryOf, type GrpcAnswer } from './grpc-answer.ts';
-import { encodeExport } from './otlp-message.ts';
+import { dividedOrRefused, encodeExport, largerThanTaken } from './otlp-message.ts';
 import type { Delivery, OtlpSender } from './otlp-sender.ts';
 import type { TlsFiles } from './tls-files.ts';
 
@@ -64,9 +64,12 @@ export class GrpcSender implements OtlpSender {
     } catch (error) {
       return { status: 'refused', reason: messageOf(error) };
     }
+    const tooLarge = largerThanTaken(metrics, message);
+    if (tooLarge !== undefined) return tooLarge;
     try {
       const isCompressed = this.#options.compression === 'gzip';
-      return await this.#call(framed(isCompressed ? await compress(message) : message, isCompressed), timeoutMs);
+      const body = framed(isCompressed ? await compress(message) : message, isCompressed);
+      return dividedOrRefused(metrics, await this.#call(body, timeoutMs));
     } catch (error) {
       return { status: 'failed', reason: messageOf(error) };
     }

@@ -13,7 +13,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import { codeOf, messageOf } from '../../errors.ts';
-import { encodeExport, takenBy } from './otlp-message.ts';
+import { dividedOrRefused, encodeExport, largerThanTaken, takenBy } from './otlp-message.ts';
 import type { Delivery, OtlpSender } from './otlp-sender.ts';
 import type { TlsFiles } from './tls-files.ts';
 
@@ -21,6 +21,7 @@ const compress = promisify(gzip);
 
 /** What the specification lets a client send again; every other answer is final. */
 const PASSING_STATUS = [429, 502, 503, 504];
+const TOO_LARGE = 413;
 /** The answer to an export is small; the rest of a page that a proxy sends instead is not read. */
 const LONGEST_ANSWER = 1024 * 1024;
 
@@ -58,9 +59,12 @@ export class HttpSender implements OtlpSender {
     } catch (error) {
       return { status: 'refused', reason: messageOf(error) };
     }
+    const tooLarge = largerThanTaken(metrics, message);
+    if (tooLarge !== undefined) return tooLarge;
     try {
       const isCompressed = this.#options.compression === 'gzip';
-      return await this.#post(isCompressed ? await compress(message) : message, isCompressed, timeoutMs);
+      const body = isCompressed ? await compress(message) : message;
+      return dividedOrRefused(metrics, await this.#post(body, isCompressed, timeoutMs));
     } catch (error) {
       // Of this process, not of the export: the backend has not seen it.
       return { status: 'failed', reason: messageOf(error) };
@@ -128,7 +132,8 @@ export class HttpSender implements OtlpSender {
       }
       const reason = `HTTP ${statusCode} ${statusMessage}`.trim();
       const retryAfterMs = retryAfter(headers['retry-after'], this.#options.now());
-      if (!PASSING_STATUS.includes(statusCode)) end({ status: 'refused', reason });
+      if (statusCode === TOO_LARGE) end({ status: 'large', reason });
+      else if (!PASSING_STATUS.includes(statusCode)) end({ status: 'refused', reason });
       else end({ status: 'failed', reason, ...(retryAfterMs !== undefined && { retryAfterMs }) });
     };
     response.on('data', (chunk: Buffer) => {

@@ -1,5 +1,6 @@
 import { ProtobufMetricsSerializer } from '@opentelemetry/otlp-transformer';
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
+import { countPoints } from './export-parts.ts';
 import type { Delivery } from './otlp-sender.ts';
 
 /** The protobuf message of an export. */
@@ -7,6 +8,24 @@ export function encodeExport(metrics: ResourceMetrics): Buffer {
   const bytes = ProtobufMetricsSerializer.serializeRequest(metrics);
   if (bytes === undefined) throw new Error('the metrics cannot be encoded as protobuf');
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** A gRPC server takes 4 MiB unless it is told otherwise, of which proxies may want some. */
+const MOST_BYTES = 3 * 1024 * 1024;
+
+/** Undefined for an export that can be sent as it is; one point cannot be divided. */
+export function largerThanTaken(metrics: ResourceMetrics, message: Buffer): Delivery | undefined {
+  if (message.length <= MOST_BYTES || countPoints(metrics) === 1) return undefined;
+  return { status: 'large', reason: `${message.length} bytes are more than backends take` };
+}
+
+/** A backend that takes so few points is not to be asked for each of them. */
+const FEWEST_POINTS = 100;
+
+/** What a backend finds too large is divided, as long as there is sense in it. */
+export function dividedOrRefused(metrics: ResourceMetrics, delivery: Delivery): Delivery {
+  const isFinal = delivery.status === 'large' && countPoints(metrics) <= FEWEST_POINTS;
+  return isFinal ? { status: 'refused', reason: delivery.reason } : delivery;
 }
 
 /** A backend that answers with success may still have taken a part only. An answer that nobody can read says nothing. */

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import type { Clock } from '../../../src/runtime/clock.ts';
+import { countPoints } from '../../../src/telemetry/otlp/export-parts.ts';
 import { ExportQueue } from '../../../src/telemetry/otlp/export-queue.ts';
 import type { Delivery, OtlpSender } from '../../../src/telemetry/otlp/otlp-sender.ts';
+import { exportOf } from '../../support/export-of.ts';
 
 const TAKEN: Delivery = { status: 'taken' };
 const FAILED: Delivery = { status: 'failed', reason: 'down' };
@@ -49,7 +51,7 @@ const clock: Clock = {
 function metricsOf(points: number): ResourceMetrics {
   return {
     resource: {},
-    scopeMetrics: [{ metrics: [{ dataPoints: { length: points } }] }],
+    scopeMetrics: [{ metrics: [{ dataPoints: new Array(points).fill({}) }] }],
   } as unknown as ResourceMetrics;
 }
 
@@ -109,10 +111,10 @@ test('cumulative: the newest stay when there are too many exports or points (R2)
   const big = metricsOf(500_000);
   exports.add(big);
   expect(exports.size).toBe(1);
-  await backend.answer(TAKEN);
-  await backend.answer(TAKEN);
-  expect(backend.sent).toEqual([many[0], big]);
-  expect(backend.sent[1]).toBe(big);
+  for (let part = 0; part < 64; part++) await backend.answer(TAKEN);
+  expect(backend.sent[0]).toBe(many[0]);
+  const sent = backend.sent.slice(1).map(countPoints);
+  expect([sent.reduce((sum, points) => sum + points, 0), Math.max(...sent), exports.size]).toEqual([500_000, 8000, 0]);
 });
 
 test('changes: nothing is pushed out, the queue says that it is full (R2)', async () => {
@@ -251,4 +253,29 @@ test('each kind of trouble is said once until an export is taken, and not withou
   await backend.answer(TAKEN);
   await fail('HTTP 503');
   expect(warn).toHaveBeenCalledTimes(6);
+});
+
+test('each part of an export is tried again or given up for itself, and none is sent twice (R3)', async () => {
+  const exports = queue(true);
+  exports.add(exportOf(20_000));
+  const ids = (index: number): unknown[] =>
+    backend.sent[index]!.scopeMetrics.flatMap(({ metrics }) =>
+      metrics.flatMap(({ dataPoints }) => dataPoints.map(({ attributes }) => attributes.id)),
+    );
+  await backend.answer(TAKEN);
+  await backend.answer(FAILED);
+  waits.splice(0)[0]?.callback();
+  await backend.answer({ status: 'large', reason: 'HTTP 413' });
+  await backend.answer({ status: 'refused', reason: 'HTTP 400' });
+  await backend.answer(TAKEN);
+  await backend.answer(TAKEN);
+  expect(backend.sent.map(countPoints)).toEqual([8000, 8000, 8000, 4000, 4000, 4000]);
+  expect([...ids(0), ...ids(3), ...ids(4), ...ids(5)]).toEqual(
+    Array.from({ length: 20_000 }, (_, index) => String(index)),
+  );
+  expect([exports.size, exports.isFull]).toEqual([0, false]);
+  exports.add(metricsOf(200_001));
+  expect(exports.isFull).toBe(true);
+  await backend.answer(TAKEN);
+  expect(exports.isFull).toBe(false);
 });

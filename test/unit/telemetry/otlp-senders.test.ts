@@ -13,6 +13,7 @@ import { GrpcSender } from '../../../src/telemetry/otlp/grpc-sender.ts';
 import { HttpSender, retryAfter } from '../../../src/telemetry/otlp/http-sender.ts';
 import type { OtlpSender } from '../../../src/telemetry/otlp/otlp-sender.ts';
 import { retryDelayOf } from '../../../src/telemetry/otlp/retry-info.ts';
+import { exportOf } from '../../support/export-of.ts';
 import {
   type Behaviour,
   grpcReceiver,
@@ -243,4 +244,37 @@ test('after the end nothing is sent', async () => {
   sender.close();
   expect(await sender.send(metrics, LONG_MS)).toEqual({ status: 'failed', reason: 'the telemetry was shut down' });
   expect(receiver.requests).toBe(0);
+});
+
+test.each([
+  ['http', http, 413],
+  ['grpc', grpc, 8],
+] as const)(
+  'what the backend finds too large over %s may be divided, but not without end',
+  async (_name, open, status) => {
+    const { receiver, sender } = await open();
+    receiver.behaviour = status;
+    receiver.says = 'Received message larger than max (5000000 vs. 4194304)';
+    expect(await sender.send(exportOf(101), LONG_MS)).toMatchObject({ status: 'large' });
+    expect(await sender.send(exportOf(100), LONG_MS)).toMatchObject({ status: 'refused' });
+  },
+);
+
+test('an export of too many bytes is not sent, unless it is a single point', async () => {
+  const long = 'x'.repeat(2_000_000);
+  for (const { receiver, sender } of [await http('gzip'), await grpc('gzip')]) {
+    expect(
+      await sender.send(
+        exportOf(2, () => long),
+        LONG_MS,
+      ),
+    ).toMatchObject({ status: 'large' });
+    expect(receiver.requests).toBe(0);
+    expect(
+      await sender.send(
+        exportOf(1, () => long),
+        LONG_MS,
+      ),
+    ).toEqual({ status: 'taken' });
+  }
 });
