@@ -8,7 +8,7 @@ import { NO_RECORDER, type PipelineRecorder } from '../metrics/recorder.ts';
 import { PipelineMetricsReporter } from '../metrics/reporter.ts';
 import type { ActorObserver } from '../runtime/actor-observer.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { startPrometheusServer } from '../server/prometheus-server.ts';
+import { type PrometheusServer, startPrometheusServer } from '../server/prometheus-server.ts';
 import { instrumentFilter } from '../telemetry/instrument-filter.ts';
 import { startTelemetry, type Telemetry } from '../telemetry/start-telemetry.ts';
 import type { TelemetryConfig } from '../telemetry/telemetry-config.ts';
@@ -57,9 +57,10 @@ export async function startPlatformMetrics(options: PlatformMetricsOptions): Pro
   let cluster: ClusterMetrics | undefined;
   let isReady = false;
   const serves = config.enabled && config.prometheus.enabled && meterProvider === undefined;
-  const release = async (): Promise<void> => {
-    // The last values of the gauges belong to what push exporters flush, so the reporter closes after that.
-    await telemetry.shutdown();
+  const release = async (server?: PrometheusServer): Promise<void> => {
+    // Both at once: a stuck scraper takes a second, a silent backend four and a half, and there are five. The last values
+    // of the gauges belong to what push exporters flush and to a scrape in progress, so the reporter closes after that.
+    await Promise.all([server?.close(), telemetry.shutdown()]);
     reporter.close();
     actors?.close();
     cluster?.close();
@@ -89,8 +90,7 @@ export async function startPlatformMetrics(options: PlatformMetricsOptions): Pro
       },
       close: async () => {
         isReady = false;
-        await server?.close();
-        await release();
+        await release(server);
       },
     };
   } catch (error) {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import {
@@ -11,6 +12,7 @@ import {
 } from '@opentelemetry/sdk-metrics';
 import type { DataflowError } from '../../src/errors.ts';
 import { MetricsReporter } from '../../src/platform/metrics-reporter.ts';
+import { startPlatform } from '../../src/platform/start.ts';
 import { httpReceiver } from '../support/otlp-receiver.ts';
 import { parsePrometheus, sampleValue } from '../support/prometheus-parser.ts';
 
@@ -273,3 +275,37 @@ describe("a host application's MeterProvider", () => {
     expect(warn).not.toHaveBeenCalled();
   });
 });
+
+test.each(['the reporter', 'a platform'])(
+  'at the end of %s the last export does not wait for a stuck scraper',
+  async (owner) => {
+    const receiver = await httpReceiver();
+    const otlp = { endpoint: receiver.url, interval: '1h' };
+    const metrics = { prometheus: { host: '127.0.0.1', port: 0 }, otlp };
+    const platform =
+      owner === 'a platform'
+        ? await startPlatform({
+            configFile: false,
+            env: {},
+            journal: { kind: 'memory' },
+            statusPage: { enabled: false },
+            metrics,
+          })
+        : undefined;
+    if (platform === undefined) await MetricsReporter.init({ env: {}, metrics });
+    const url = new URL(platform?.metricsUrl ?? MetricsReporter.url ?? '');
+    const scraper = connect(Number(url.port), '127.0.0.1');
+    await once(scraper, 'connect');
+    const closed = once(scraper, 'close');
+    let isClosed = false;
+    scraper.on('error', () => {}).on('close', () => (isClosed = true));
+    scraper.resume().write('GET /metrics HTTP/1.1\r\nhost: x\r\n');
+    await fetch(new URL('/-/healthy', url), { headers: { connection: 'close' } });
+    const ending = platform?.shutdown() ?? MetricsReporter.shutdown();
+    await receiver.taken(1);
+    expect(isClosed).toBe(false);
+    await ending;
+    await closed;
+    await receiver.close();
+  },
+);
