@@ -165,6 +165,7 @@ export const SETTINGS: readonly Setting[] = [
   setting('metrics.otlp.timeout', duration, METRICS.otlp.timeoutMs, 'How long one try at an export may take.', [
     'OTEL_EXPORTER_OTLP_METRICS_TIMEOUT',
     'OTEL_EXPORTER_OTLP_TIMEOUT',
+    'OTEL_METRIC_EXPORT_TIMEOUT',
   ]),
   setting(
     'metrics.otlp.compression',

@@ -26,13 +26,14 @@ export function readOtlpVariables(read: ReadVariable): Partial<OtlpConfig> {
   );
   const general = read('OTEL_EXPORTER_OTLP_HEADERS', parseHeaders, HEADERS);
   const own = read('OTEL_EXPORTER_OTLP_METRICS_HEADERS', parseHeaders, HEADERS);
+  const readerTimeoutMs = read('OTEL_METRIC_EXPORT_TIMEOUT', parseMs, MS);
   const found = {
     enabled: exporters?.includes('otlp'),
     protocol: either('PROTOCOL', oneOf(OTLP_PROTOCOLS), OTLP_PROTOCOLS.join(' or ')),
     endpoint,
     headers: general === undefined && own === undefined ? undefined : { ...general, ...own },
     intervalMs: read('OTEL_METRIC_EXPORT_INTERVAL', parseMs, MS),
-    timeoutMs: either('TIMEOUT', parseMs, MS),
+    timeoutMs: either('TIMEOUT', parseMs, MS) ?? readerTimeoutMs,
     compression: either('COMPRESSION', oneOf(OTLP_COMPRESSIONS), OTLP_COMPRESSIONS.join(' or ')),
     temporality: read(
       'OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE',

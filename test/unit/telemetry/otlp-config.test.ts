@@ -42,6 +42,13 @@ test('what is set for metrics alone wins over what is set for all signals', () =
   });
 });
 
+test('the timeout of the exporter wins over that of the reader', () => {
+  const reader = { OTEL_METRIC_EXPORT_TIMEOUT: '3000' };
+  expect(telemetryConfigFromEnvironment(reader).overrides?.otlp).toEqual({ timeoutMs: 3000 });
+  const both = { ...reader, OTEL_EXPORTER_OTLP_TIMEOUT: '2000' };
+  expect(telemetryConfigFromEnvironment(both).overrides?.otlp).toEqual({ timeoutMs: 2000 });
+});
+
 test.each([
   // The endpoint of metrics alone is taken as it is, by the specification.
   ['METRICS_ENDPOINT', 'http://h:4318', 'http://h:4318/'],
@@ -63,6 +70,7 @@ test.each([
   ['OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE', 'sometimes'],
   ['OTEL_METRIC_EXPORT_INTERVAL', '10s'],
   ['OTEL_METRIC_EXPORT_INTERVAL', '99'],
+  ['OTEL_METRIC_EXPORT_TIMEOUT', '1e3'],
   ['OTEL_METRIC_EXPORT_INTERVAL', '2147483648'],
   ['OTEL_EXPORTER_OTLP_COMPRESSION', 'brotli'],
   ['OTEL_EXPORTER_OTLP_METRICS_COMPRESSION', 'deflate'],
