@@ -36,17 +36,11 @@ function pushing(
   endpoint: string,
   otlp: TelemetryOverrides['otlp'] = {},
   env: Record<string, string> = {},
-  resource: Record<string, string> = {},
-  seriesLimit = 10_000,
+  more: TelemetryOverrides = {},
 ): { telemetry: Telemetry; reporter: PipelineMetricsReporter } {
-  const config = mergeTelemetryConfig(DEFAULT_TELEMETRY_CONFIG, {
-    runtime: { enabled: false },
-    process: { enabled: false },
-    host: { groups: [] },
-    seriesLimit,
-    resource: { team: 'data', ...resource },
-    otlp: { endpoint, intervalMs: HOUR_MS, ...otlp },
-  });
+  const nothing = { runtime: { enabled: false }, process: { enabled: false }, host: { groups: [] } };
+  const own = { resource: { team: 'data' }, otlp: { endpoint, intervalMs: HOUR_MS, ...otlp } };
+  const config = mergeTelemetryConfig(DEFAULT_TELEMETRY_CONFIG, nothing, own, more);
   const telemetry = createTelemetry({ config, env });
   const reporter = new PipelineMetricsReporter(telemetry.meterProvider.getMeter(METER_NAME));
   closing.push(async () => {
@@ -107,6 +101,20 @@ describe.each(protocols)('over %s', (protocol, open) => {
     expect(counter?.temporality).toBe(1);
   });
 
+  test('delta: the host metrics too', async () => {
+    const receiver = await receiving(open);
+    const { telemetry } = pushing(
+      receiver.url,
+      { protocol, temporality: 'delta' },
+      {},
+      { host: { groups: ['system.cpu'] } },
+    );
+    await telemetry.ready;
+    await telemetry.shutdown();
+    const time = receiver.exports[0]?.metrics.find(({ name }) => name === 'system.cpu.time');
+    expect(time?.temporality).toBe(1);
+  });
+
   test('what a backend that fails for a while did not take comes when it is back, in order', async () => {
     const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
     const receiver = await receiving(open);
@@ -128,7 +136,7 @@ describe.each(protocols)('over %s', (protocol, open) => {
 
   test('what is more than a backend takes at once comes in parts, each point once', async () => {
     const receiver = await receiving(open);
-    const { telemetry } = pushing(receiver.url, { protocol, temporality: 'delta' }, {}, {}, 100_000);
+    const { telemetry } = pushing(receiver.url, { protocol, temporality: 'delta' }, {}, { seriesLimit: 100_000 });
     const hits = telemetry.meterProvider.getMeter('user').createCounter('user.hits');
     // 24 MB: beyond the limit of a gRPC server by points and by bytes.
     for (let index = 0; index < 12_000; index++) hits.add(index, { who: `${index}`.padEnd(2000, 'x') });
@@ -194,7 +202,7 @@ test('each process that pushes has an id of its own, unless one is given', async
   const started = [
     pushing(receiver.url),
     pushing(receiver.url),
-    pushing(receiver.url, {}, {}, { 'service.instance.id': 'a' }),
+    pushing(receiver.url, {}, {}, { resource: { 'service.instance.id': 'a' } }),
   ];
   for (const { telemetry, reporter } of started) {
     reporter.recordBatchProcessed('pipeline-123', 1, 0, 1);

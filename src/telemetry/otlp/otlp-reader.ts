@@ -16,6 +16,7 @@ import { messageOf } from '../../errors.ts';
 import { processWarning } from '../../metrics/guard.ts';
 import { type Clock, systemClock, type Timer } from '../../runtime/clock.ts';
 import type { TelemetryConfig } from '../telemetry-config.ts';
+import { deltasOf } from './delta-producer.ts';
 import { ExportQueue } from './export-queue.ts';
 import { checkSender, openSender } from './open-sender.ts';
 import { type OtlpConfig, otlpUrl, pushesOtlp } from './otlp-config.ts';
@@ -55,10 +56,11 @@ export class OtlpReader extends MetricReader {
 
   constructor(config: TelemetryConfig, producers: readonly MetricProducer[], options: OtlpReaderOptions) {
     const { otlp, seriesLimit, tickIntervalMs } = config;
+    const temporality = temporalitySelector(otlp.temporality);
     super({
-      aggregationTemporalitySelector: temporalitySelector(otlp.temporality),
+      aggregationTemporalitySelector: temporality,
       cardinalitySelector: () => seriesLimit,
-      metricProducers: [...producers],
+      metricProducers: producers.map((producer) => deltasOf(producer, temporality)),
     });
     this.#intervalMs = otlp.intervalMs ?? tickIntervalMs;
     this.#clock = options.clock ?? systemClock;
@@ -141,7 +143,7 @@ export class OtlpReader extends MetricReader {
 }
 
 /**
- * A reader that pushes what the SDK and the producers hold; undefined where nothing is to be pushed.
+ * A reader that pushes what the SDK holds and the producers, which give totals; undefined where nothing is to be pushed.
  *
  * @throws DATAFLOW_ERR_CONFIG_INVALID for headers that cannot be sent and TLS files that cannot be used.
  */
