@@ -52,7 +52,12 @@ function settingsOf(config: OtlpConfig, env: Environment, isStart: boolean): { h
 
 function withoutSecrets(sender: OtlpSender, headers: Headers): OtlpSender {
   const hide = hiderOf(headers);
-  const shown = (text: string): string => hide(text).slice(0, LONGEST_REASON);
+  // A line break in what a backend says would begin a line of the log that nobody here wrote.
+  const shown = (text: string): string =>
+    hide(text)
+      .replace(/[\s\p{Cc}]+/gu, ' ')
+      .trim()
+      .slice(0, LONGEST_REASON);
   return {
     close: () => sender.close(),
     async send(metrics, timeoutMs): Promise<Delivery> {

@@ -112,6 +112,18 @@ test.each([
   },
 );
 
+test('what a backend says is one line, and not a long one', async () => {
+  const receiver = await grpcReceiver();
+  closing.push(() => receiver.close());
+  receiver.behaviour = 16;
+  receiver.says = `no\r\n\u001b[2Jway ${'x'.repeat(5000)}`;
+  const sender = await openSender(configOf('grpc', {}, receiver.url), {}, systemClock);
+  closing.push(() => sender.close());
+  const delivery = await sender.send(exportOf(1), LONG_MS);
+  const reason = delivery.status === 'refused' ? delivery.reason : '';
+  expect([reason.slice(0, 40), reason.length]).toEqual(['gRPC 16 UNAUTHENTICATED: no [2Jway xxxxx', 1000]);
+});
+
 test('values are hidden whole, and the token behind a scheme', () => {
   const hide = hiderOf({ authorization: 'Bearer abcdefgh', part: 'abcdefghij', short: 'abc', empty: '' });
   expect(hide('Bearer abcdefgh, abcdefgh, abcdefghij, abc')).toBe('***, ***, ***, abc');
