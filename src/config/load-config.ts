@@ -136,7 +136,7 @@ function shortLease({ cluster }: Config): Problem[] {
 }
 
 function emptyFilter({ metrics }: Config): Problem[] {
-  if (leavesAny(metrics.filter)) return [];
+  if (!metrics.enabled || leavesAny(metrics.filter)) return [];
   const expected = 'at least one instrument to be left (metrics.enabled: false turns all of them off)';
   return [{ path: 'metrics.filter', expected, got: 'none' }];
 }

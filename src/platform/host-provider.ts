@@ -12,6 +12,7 @@ const EXPECTED = 'a MeterProvider of @opentelemetry/api';
 const METHODS: readonly (keyof Meter)[] = [
   'createCounter',
   'createHistogram',
+  'createObservableCounter',
   'createObservableGauge',
   'addBatchObservableCallback',
   'removeBatchObservableCallback',

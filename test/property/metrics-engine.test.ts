@@ -125,6 +125,19 @@ function shownByText(families: Map<string, Family>): Map<string, string> {
   return shown;
 }
 
+/** Each delta of a series begins no earlier than the one before ended. */
+function expectSpansInOrder(metrics: readonly MetricData[], ends: Map<string, number>): void {
+  for (const { descriptor, dataPoints } of metrics) {
+    if (descriptor.name === 'gauge') continue;
+    for (const { attributes, startTime, endTime } of dataPoints) {
+      const key = `${descriptor.name} ${textOf(attributes)}`;
+      const [start, end] = [startTime, endTime].map(([seconds, nanos]) => seconds * 1e9 + nanos) as [number, number];
+      expect(start).toBeGreaterThanOrEqual(ends.get(key) ?? 0);
+      ends.set(key, end);
+    }
+  }
+}
+
 type Received = Map<string, { sum: number; buckets: number[] }>;
 
 /** Adds deltas up, or takes cumulative values as they are. */
@@ -244,6 +257,7 @@ describe('an engine against a model', () => {
           const cumulative = pushing(engine, AggregationTemporality.CUMULATIVE);
           const delta = pushing(engine, AggregationTemporality.DELTA);
           const deltas: Received = new Map();
+          const ends = new Map<string, number>();
           const startedAt = new Map<string, number>();
 
           const check = async (): Promise<void> => {
@@ -268,7 +282,9 @@ describe('an engine against a model', () => {
             }
           };
           const checkDeltas = async (): Promise<void> => {
-            receive(await delta.flush(), deltas);
+            const told = await delta.flush();
+            expectSpansInOrder(told, ends);
+            receive(told, deltas);
             expect(sums(shownByReceived(deltas))).toEqual(sums(model.shown(model.all)));
           };
 

@@ -74,15 +74,17 @@ export class EngineProducer implements MetricProducer {
   /** To be called before the series is removed from the stream. */
   leaving(stream: Stream, series: EngineSeries): void {
     // What is observed comes again by itself.
-    if (!this.#isDelta(stream) || isObservable(stream) || !stream.store.has(series)) return;
+    if (!this.#isDelta(stream) || this.#isDropped(stream) || isObservable(stream) || !stream.store.has(series)) return;
     const page = stream.store.page(series);
     const { at } = stream.store;
-    const since = this.#reportedOf(stream).since(series, page, at);
+    const reported = this.#reportedOf(stream);
+    const since = reported.since(series, page, at);
     if (since === 'unchanged') return;
     const cells = page.slice(at, at + stream.width);
     for (const [index, value] of since?.cells.entries() ?? []) cells[index]! -= value;
     if (cells.every((value) => value === 0)) return;
-    this.#rests.add(stream, series, since?.startMs ?? series.schema.startTimeMs(series), cells);
+    const startMs = since?.startMs ?? reported.startOfNew(series.schema.startTimeMs(series));
+    this.#rests.add(stream, series, startMs, cells);
   }
 
   async #collect(timeoutMs: number | undefined): Promise<CollectionResult> {
@@ -167,10 +169,11 @@ export class EngineProducer implements MetricProducer {
       const isReset = since !== undefined && kind === 'counter' && page[at]! < since.cells[0]!;
       const before = isReset ? undefined : since?.cells;
       const rest = restOf(rests, series);
-      const startMs = rest?.startMs ?? since?.startMs ?? series.schema.startTimeMs(series);
+      const ownStartMs = series.schema.startTimeMs(series);
+      const startMs = rest?.startMs ?? since?.startMs ?? reported?.startOfNew(ownStartMs) ?? ownStartMs;
       const cell = (index: number): number => page[at + index]! - (before?.[index] ?? 0) + (rest?.cells[index] ?? 0);
       push(startMs, series.attributes, cell);
-      reported?.keep(series, page, at);
+      reported?.keep(series, page, at, endMs);
     };
 
     const end = (): MetricData | undefined => {

@@ -2,9 +2,12 @@ import { Column } from './column.ts';
 import type { EngineSeries } from './schema.ts';
 import type { Stream } from './streams.ts';
 
+/** In a row: where the cells begin. */
+const CELLS = 2;
+
 /** What a reader of deltas was told last of each series of a stream. */
 export class Reported {
-  /** By index of schema; a row holds the ordinal of its series, and the cells. */
+  /** By index of schema; a row holds the ordinal of its series, the end of what was told of it last, and the cells. */
   readonly #columns = new Map<number, Column>();
   readonly #width: number;
   #endMs = 0;
@@ -24,22 +27,29 @@ export class Reported {
     const from = column.offset(series.row);
     const row = column.page(series.row)!;
     if (row[from] !== series.ordinal) return undefined;
-    const cells = row.subarray(from + 1, from + 1 + this.#width);
+    const cells = row.subarray(from + CELLS, from + CELLS + this.#width);
     if (cells.every((value, index) => value === page[at + index])) return 'unchanged';
-    return { startMs: this.#endMs, cells };
+    // Told in the collection that is going on, or in the last one, in which it may not have changed.
+    return { startMs: Math.max(row[from + 1]!, this.#endMs), cells };
   }
 
-  keep(series: EngineSeries, page: Float64Array, at: number): void {
+  /** Where the span of a point begins that was never reported: it may be younger than its series. */
+  startOfNew(seriesStartMs: number): number {
+    return Math.max(seriesStartMs, this.#endMs);
+  }
+
+  keep(series: EngineSeries, page: Float64Array, at: number, endMs: number): void {
     const { index } = series.schema;
     let column = this.#columns.get(index);
     if (column === undefined) {
-      column = new Column(this.#width + 1);
+      column = new Column(CELLS + this.#width);
       this.#columns.set(index, column);
     }
     const row = column.open(series.row);
     const from = column.offset(series.row);
     row[from] = series.ordinal;
-    row.set(page.subarray(at, at + this.#width), from + 1);
+    row[from + 1] = endMs;
+    row.set(page.subarray(at, at + this.#width), from + CELLS);
   }
 
   /** The next spans begin here. Forgets the rows of series that have gone. */

@@ -121,6 +121,11 @@ describe('a filter', () => {
     expect((await load({ filter: { include, exclude } })).metrics.filter).toEqual({ include, exclude });
   });
 
+  test('that leaves nothing is nothing to refuse where metrics are off', async () => {
+    const filter = { exclude: ['**'] };
+    expect((await load({ enabled: false, filter })).metrics.filter).toEqual({ include: [], ...filter });
+  });
+
   test('an empty one is known by all levels together', async () => {
     const cwd = await mkdtemp(join(tmpdir(), 'dataflow-filter-'));
     await writeFile(join(cwd, 'dataflow.yaml'), 'metrics: { filter: { include: [nact.**] } }');

@@ -9,6 +9,7 @@ const unused = () => {};
 const methods = {
   createCounter: unused,
   createHistogram: unused,
+  createObservableCounter: unused,
   createObservableGauge: unused,
   addBatchObservableCallback: unused,
   removeBatchObservableCallback: unused,

@@ -5,6 +5,7 @@ import {
   AggregationTemporality,
   AggregationType,
   type CollectionResult,
+  InstrumentType,
   MeterProvider,
   MetricReader,
 } from '@opentelemetry/sdk-metrics';
@@ -308,6 +309,59 @@ describe('readers', () => {
       const [point] = resourceMetrics.scopeMetrics[0]!.metrics[0]!.dataPoints;
       expect(point?.value).toEqual(expect.not.objectContaining({ min: expect.anything() }));
     }
+  });
+
+  test('the span of a delta begins where the one before ended, whatever was removed when', async () => {
+    let now = 1000;
+    const engine = new MetricsEngine({ now: () => now, seriesLimit: 10_000 });
+    const meter = engine.getMeter('m');
+    const [one, other] = [meter.createCounter('one'), meter.createCounter('other')];
+    const producer = engine.producer(() => DELTA);
+    const spans = async (name: string, id: string) => {
+      const { resourceMetrics } = await producer.collect();
+      return resourceMetrics.scopeMetrics
+        .flatMap(({ metrics }) => metrics)
+        .filter(({ descriptor }) => descriptor.name === name)
+        .flatMap(({ dataPoints }) => [...dataPoints].filter(({ attributes }) => attributes.id === id))
+        .map(({ startTime, endTime, value }) => [startTime[0], endTime[0], value]);
+    };
+    for (const counter of [one, other]) counter.add(1, { id: 'a' });
+    now = 2000;
+    engine.remove({ id: 'a' });
+    one.add(1, { id: 'a' });
+    now = 3000;
+    expect(await spans('other', 'a')).toEqual([[1, 3, 1]]);
+    other.add(5, { id: 'a' });
+    now = 4000;
+    expect(await spans('other', 'a')).toEqual([[3, 4, 5]]);
+    // Removed after it was told, while the collection goes on.
+    for (let id = 0; id < 5000; id++) one.add(1, { id });
+    one.add(1, { id: 'a' });
+    now = 5000;
+    const collecting = spans('one', 'a');
+    await new Promise(setImmediate);
+    one.add(3, { id: 'a' });
+    engine.remove({ id: 'a' });
+    expect(await collecting).toEqual([[4, 5, 1]]);
+    now = 6000;
+    expect(await spans('one', 'a')).toEqual([[5, 6, 3]]);
+  });
+
+  test('what a reader drops is not kept for it', async () => {
+    const engine = new MetricsEngine({ seriesLimit: 1_000_000 });
+    const meter = engine.getMeter('m');
+    const [counter, histogram] = [meter.createCounter('c'), meter.createHistogram('h')];
+    const producer = engine.producer(
+      () => DELTA,
+      (type) => ({ type: type === InstrumentType.HISTOGRAM ? AggregationType.DROP : AggregationType.DEFAULT }),
+    );
+    for (let id = 0; id < 100_001; id++) {
+      histogram.record(1, { pipeline_id: id });
+      engine.remove({ pipeline_id: id });
+    }
+    counter.add(7, { pipeline_id: 'z' });
+    engine.remove({ pipeline_id: 'z' });
+    expect(shown(await producer.collect()).map(({ points }) => points)).toEqual([[[{ pipeline_id: 'z' }, 7]]]);
   });
 
   test('a histogram of observations is what each collection observed', async () => {
