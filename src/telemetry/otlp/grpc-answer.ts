@@ -35,7 +35,7 @@ const PASSING: readonly number[] = (
 ).map(code);
 
 /** How the servers of Go, C++, Java and Node.js say that a message is beyond their limit. */
-const TOO_LARGE = /larger than max|exceeds? max/i;
+const TOO_LARGE = /larger than (?:max|\d)|exceeds? max/i;
 
 /** For answers of something that does not speak gRPC, such as a proxy. */
 const OF_HTTP: Readonly<Record<number, number>> = {
@@ -71,6 +71,14 @@ export interface GrpcAnswer {
   /** Of the body; empty where none came. */
   readonly message: Buffer;
   readonly error: Error | undefined;
+}
+
+/**
+ * Whether the backend says that it did not begin with the call: one that closes its connections does so, and the
+ * specification lets the call be made again at once.
+ */
+export function isUnseen({ status, httpStatus, streamCode }: GrpcAnswer): boolean {
+  return status === undefined && httpStatus === 0 && streamCode === constants.NGHTTP2_REFUSED_STREAM;
 }
 
 export function deliveryOf(answer: GrpcAnswer): Delivery {

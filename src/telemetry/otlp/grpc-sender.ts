@@ -7,7 +7,8 @@
  * R2 An export ends after its timeout, whatever the connection is doing: being made, in its TLS handshake, or in use.
  * R3 A connection that did not bring an answer in time is given up, and the next export makes a new one: nothing else
  *    would tell one that was swallowed from one that is slow.
- * R4 No socket keeps the process alive, and none is left after `close`.
+ * R4 No socket keeps the process alive, and none is left after `close`, nor one that the backend wants to close.
+ * R5 A call that the backend did not begin with, since it closes the connection, is made on a new one, within its timeout.
  */
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, type IncomingHttpHeaders } from 'node:http2';
 import { connect as connectPlain, isIP, type Socket } from 'node:net';
@@ -16,7 +17,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import { codeOf, messageOf } from '../../errors.ts';
-import { deliveryOf, type GrpcAnswer } from './grpc-answer.ts';
+import { deliveryOf, type GrpcAnswer, isUnseen } from './grpc-answer.ts';
 import { dividedOrRefused, encodeExport, largerThanTaken } from './otlp-message.ts';
 import type { Delivery, OtlpSender } from './otlp-sender.ts';
 import type { TlsFiles } from './tls-files.ts';
@@ -27,6 +28,8 @@ const EXPORT = '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export'
 const PREFIX_BYTES = 5;
 /** The answer to an export is small. */
 const LONGEST_ANSWER = 1024 * 1024;
+/** Of one export, where each connection is closed before the backend begins with it. */
+const MOST_CALLS = 4;
 /** The header holds eight digits. */
 const LONGEST_DEADLINE_MS = 99_999_999;
 /** An intermediary that forgets a connection without traffic would swallow the next export. */
@@ -69,7 +72,7 @@ export class GrpcSender implements OtlpSender {
     try {
       const isCompressed = this.#options.compression === 'gzip';
       const body = framed(isCompressed ? await compress(message) : message, isCompressed);
-      return dividedOrRefused(metrics, await this.#call(body, timeoutMs));
+      return dividedOrRefused(metrics, await this.#deliver(body, timeoutMs));
     } catch (error) {
       return { status: 'failed', reason: messageOf(error) };
     }
@@ -80,21 +83,35 @@ export class GrpcSender implements OtlpSender {
     if (this.#connection !== undefined) this.#giveUp(this.#connection, 'the telemetry was shut down');
   }
 
-  #call(body: Buffer, timeoutMs: number): Promise<Delivery> {
+  async #deliver(body: Buffer, timeoutMs: number): Promise<Delivery> {
+    const end = performance.now() + timeoutMs;
+    for (let calls = 1; ; calls++) {
+      const { isUnseen: mayRepeat, ...delivery } = await this.#call(body, Math.max(1, end - performance.now()));
+      if (!mayRepeat || calls === MOST_CALLS) return delivery;
+    }
+  }
+
+  #call(body: Buffer, timeoutMs: number): Promise<Delivery & { readonly isUnseen?: boolean }> {
     const connection = this.#connected();
     const stream = connection.session.request(this.#headers(timeoutMs));
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
-        const reason = `no answer within ${timeoutMs} ms`;
+        const reason = `no answer within ${Math.ceil(timeoutMs)} ms`;
         this.#giveUp(connection, reason);
         end({ status: 'failed', reason });
       }, timeoutMs);
       timer.unref();
-      const end = (delivery: Delivery): void => {
+      const end = (delivery: Delivery & { readonly isUnseen?: boolean }): void => {
         clearTimeout(timer);
+        if (connection.session.closed) this.#giveUp(connection, 'the backend closed the connection');
         resolve(delivery);
       };
       hear(stream, (answer, error) => {
+        if (isUnseen(answer)) {
+          this.#giveUp(connection, 'the backend took no further calls');
+          end({ ...deliveryOf(answer), isUnseen: true });
+          return;
+        }
         const isBroken = connection.session.destroyed || connection.socket.destroyed;
         if (isBroken && answer.status === undefined) {
           const why = connection.error ?? error;
@@ -126,8 +143,11 @@ export class GrpcSender implements OtlpSender {
   #connected(): Connection {
     if (this.#isClosed) throw new Error('the telemetry was shut down');
     const before = this.#connection;
-    // One that the backend wants to close takes no further calls.
-    if (before !== undefined && !before.session.closed && !before.session.destroyed) return before;
+    if (before !== undefined) {
+      if (!before.session.closed && !before.session.destroyed) return before;
+      // It takes no further calls, and would wait for the backend to close its end.
+      this.#giveUp(before, 'the backend closed the connection');
+    }
     const socket = this.#open();
     socket.unref();
     socket.setNoDelay(true);

@@ -1,6 +1,13 @@
 import { once } from 'node:events';
+import {
+  constants,
+  createServer as createHttp2Server,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import { createServer, connect as dial, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { deliveryOf } from '../../../src/telemetry/otlp/grpc-answer.ts';
 import { GrpcSender } from '../../../src/telemetry/otlp/grpc-sender.ts';
 import type { OtlpSender } from '../../../src/telemetry/otlp/otlp-sender.ts';
 import { exportOf } from '../../support/export-of.ts';
@@ -51,8 +58,8 @@ async function receiver(): Promise<OtlpReceiver> {
   return backend;
 }
 
-function pass(socket: Socket, backend: OtlpReceiver, isOpen: () => boolean): void {
-  const upstream = dial(Number(new URL(backend.url).port), '127.0.0.1');
+function pass(socket: Socket, { url }: Pick<OtlpReceiver, 'url'>, isOpen: () => boolean): void {
+  const upstream = dial(Number(new URL(url).port), '127.0.0.1');
   closing.push(() => void upstream.destroy());
   upstream.on('error', () => {});
   socket.on('data', (chunk) => isOpen() && upstream.write(chunk));
@@ -129,4 +136,71 @@ describe('no socket is left (R2, R4)', () => {
     expect(await senderTo(port).send(METRICS, LONG_MS)).toMatchObject({ status: 'failed' });
     await ends[0];
   });
+});
+
+describe('a backend that closes its connections', () => {
+  /** Answers as `answer` does, with the number of the connection, from 1. */
+  async function backend(answer: (stream: ServerHttp2Stream, connection: number) => void) {
+    const sessions: ServerHttp2Session[] = [];
+    const server = createHttp2Server();
+    server.on('session', (session) => {
+      sessions.push(session);
+      session.on('error', () => {});
+    });
+    server.on('stream', (stream) => {
+      stream.on('error', () => {});
+      stream.resume().once('end', () => answer(stream, sessions.indexOf(stream.session as ServerHttp2Session) + 1));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    closing.push(() => {
+      for (const session of sessions) session.destroy();
+      server.close();
+    });
+    const address = server.address();
+    return { port: typeof address === 'object' && address !== null ? address.port : 0, sessions };
+  }
+
+  const take = (stream: ServerHttp2Stream): void =>
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '0' }, { endStream: true });
+  const refuse = (stream: ServerHttp2Stream): void => stream.close(constants.NGHTTP2_REFUSED_STREAM);
+
+  test('before it began with a call is called again on a new one (R5)', async () => {
+    const { port, sessions } = await backend((stream, connection) => (connection < 3 ? refuse : take)(stream));
+    expect(await senderTo(port).send(METRICS, LONG_MS)).toEqual({ status: 'taken' });
+    expect(sessions).toHaveLength(3);
+  });
+
+  test('each time is called four times for one export', async () => {
+    const { port, sessions } = await backend(refuse);
+    expect(await senderTo(port).send(METRICS, LONG_MS)).toMatchObject({
+      status: 'failed',
+      reason: expect.stringContaining('gRPC 14 UNAVAILABLE'),
+    });
+    expect(sessions).toHaveLength(4);
+  });
+
+  test('and waits for the other end to do so as well, finds it closed', async () => {
+    const { port } = await backend((stream) => {
+      const { session } = stream;
+      take(stream);
+      session?.goaway(constants.NGHTTP2_NO_ERROR);
+    });
+    const between = await middlebox((socket) => pass(socket, { url: `http://127.0.0.1:${port}` }, () => true));
+    const sender = senderTo(between.port);
+    for (let count = 0; count < 5; count++) expect(await sender.send(METRICS, LONG_MS)).toEqual({ status: 'taken' });
+    expect(between.ends.length).toBeGreaterThan(1);
+    sender.close();
+    await Promise.all(between.ends);
+  });
+});
+
+test.each([
+  'grpc: received message larger than max (8696042 vs. 4194304)',
+  'Received message that decompresses to a size larger than 100000',
+  'gRPC message exceeds maximum size 4194304: 8696042',
+])('too large is what servers say so of: %s', (text) => {
+  const answer = { details: undefined, httpStatus: 200, streamCode: 0, message: Buffer.alloc(0), error: undefined };
+  expect(deliveryOf({ ...answer, status: 8, text }).status).toBe('large');
+  expect(deliveryOf({ ...answer, status: 8, text: 'quota exceeded' }).status).toBe('refused');
 });
