@@ -13,16 +13,12 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, type IncomingHttpHeaders } from 'node:http2';
 import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import { connect as connectSecure } from 'node:tls';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
-import { codeOf, messageOf } from '../../errors.ts';
+import { codeOf } from '../../errors.ts';
 import { deliveryOf, type GrpcAnswer, isUnseen } from './grpc-answer.ts';
-import { dividedOrRefused, encodeExport, largerThanTaken } from './otlp-message.ts';
+import { deliverExport } from './otlp-message.ts';
 import type { Delivery, OtlpSender } from './otlp-sender.ts';
 import type { TlsFiles } from './tls-files.ts';
-
-const compress = promisify(gzip);
 
 const EXPORT = '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export';
 const PREFIX_BYTES = 5;
@@ -60,22 +56,10 @@ export class GrpcSender implements OtlpSender {
     this.#options = options;
   }
 
-  async send(metrics: ResourceMetrics, timeoutMs: number): Promise<Delivery> {
-    let message: Buffer;
-    try {
-      message = encodeExport(metrics);
-    } catch (error) {
-      return { status: 'refused', reason: messageOf(error) };
-    }
-    const tooLarge = largerThanTaken(metrics, message);
-    if (tooLarge !== undefined) return tooLarge;
-    try {
-      const isCompressed = this.#options.compression === 'gzip';
-      const body = framed(isCompressed ? await compress(message) : message, isCompressed);
-      return dividedOrRefused(metrics, await this.#deliver(body, timeoutMs));
-    } catch (error) {
-      return { status: 'failed', reason: messageOf(error) };
-    }
+  send(metrics: ResourceMetrics, timeoutMs: number): Promise<Delivery> {
+    return deliverExport(metrics, this.#options.compression, (body, isCompressed) =>
+      this.#deliver(framed(body, isCompressed), timeoutMs),
+    );
   }
 
   close(): void {

@@ -9,15 +9,11 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { Socket } from 'node:net';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
-import { codeOf, messageOf } from '../../errors.ts';
-import { dividedOrRefused, encodeExport, largerThanTaken, takenBy } from './otlp-message.ts';
+import { codeOf } from '../../errors.ts';
+import { deliverExport, takenBy } from './otlp-message.ts';
 import type { Delivery, OtlpSender } from './otlp-sender.ts';
 import type { TlsFiles } from './tls-files.ts';
-
-const compress = promisify(gzip);
 
 /** What the specification lets a client send again; every other answer is final. */
 const PASSING_STATUS = [429, 502, 503, 504];
@@ -52,23 +48,10 @@ export class HttpSender implements OtlpSender {
     );
   }
 
-  async send(metrics: ResourceMetrics, timeoutMs: number): Promise<Delivery> {
-    let message: Buffer;
-    try {
-      message = encodeExport(metrics);
-    } catch (error) {
-      return { status: 'refused', reason: messageOf(error) };
-    }
-    const tooLarge = largerThanTaken(metrics, message);
-    if (tooLarge !== undefined) return tooLarge;
-    try {
-      const isCompressed = this.#options.compression === 'gzip';
-      const body = isCompressed ? await compress(message) : message;
-      return dividedOrRefused(metrics, await this.#post(body, isCompressed, timeoutMs));
-    } catch (error) {
-      // Of this process, not of the export: the backend has not seen it.
-      return { status: 'failed', reason: messageOf(error) };
-    }
+  send(metrics: ResourceMetrics, timeoutMs: number): Promise<Delivery> {
+    return deliverExport(metrics, this.#options.compression, (body, isCompressed) =>
+      this.#post(body, isCompressed, timeoutMs),
+    );
   }
 
   close(): void {
