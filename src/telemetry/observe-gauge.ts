@@ -1,4 +1,11 @@
-import { diag, type Meter, type Observable, type ObservableGauge, type ObservableResult } from '@opentelemetry/api';
+import {
+  type BatchObservableResult,
+  diag,
+  type Meter,
+  type Observable,
+  type ObservableGauge,
+  type ObservableResult,
+} from '@opentelemetry/api';
 import { createInstrument } from '../metrics/instruments.ts';
 import type { InstrumentKey } from '../metrics/names.ts';
 
@@ -16,17 +23,30 @@ export function observeGauge(meter: Meter, key: InstrumentKey, read: () => numbe
 
 /** Observes an instrument with attributes until the returned function is called. A failure leaves it out of this collection. */
 export function observeEach(observable: Observable, observe: (result: ObservableResult) => void): () => void {
-  const callback = (result: ObservableResult): void => safely(() => observe(result));
+  const callback = safely(observe);
   observable.addCallback(callback);
   return () => observable.removeCallback(callback);
 }
 
-function safely(read: () => void): void {
-  try {
-    read();
-  } catch (error) {
-    diag.warn('A runtime metric could not be read', error);
-  }
+/** The same of several instruments, for which one look is enough. */
+export function observeTogether(
+  meter: Meter,
+  observables: Observable[],
+  observe: (result: BatchObservableResult) => void,
+): () => void {
+  const callback = safely(observe);
+  meter.addBatchObservableCallback(callback, observables);
+  return () => meter.removeBatchObservableCallback(callback, observables);
+}
+
+function safely<R>(observe: (result: R) => void): (result: R) => void {
+  return (result) => {
+    try {
+      observe(result);
+    } catch (error) {
+      diag.warn('A runtime metric could not be read', error);
+    }
+  };
 }
 
 export function stopAll(stops: readonly (() => void)[]): () => void {

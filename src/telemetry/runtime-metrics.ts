@@ -8,7 +8,7 @@ import v8 from 'node:v8';
 import type { Attributes, Meter } from '@opentelemetry/api';
 import { createInstrument } from '../metrics/instruments.ts';
 import type { InstrumentKey } from '../metrics/names.ts';
-import { observeEach, observeGauge, stopAll } from './observe-gauge.ts';
+import { observeGauge, observeTogether, stopAll } from './observe-gauge.ts';
 
 const OF_HEAP_SPACES = {
   v8SpaceSize: 'space_size',
@@ -29,18 +29,29 @@ function spaceAttributes(name: string): Attributes {
   return attributes;
 }
 
+function observeHeapSpaces(meter: Meter): () => void {
+  const gauges = Object.entries(OF_HEAP_SPACES).map(
+    ([key, field]) => [createInstrument(meter, key as keyof typeof OF_HEAP_SPACES), field] as const,
+  );
+  return observeTogether(
+    meter,
+    gauges.map(([gauge]) => gauge),
+    (result) => {
+      for (const space of v8.getHeapSpaceStatistics()) {
+        const attributes = spaceAttributes(space.space_name);
+        for (const [gauge, field] of gauges) result.observe(gauge, space[field], attributes);
+      }
+    },
+  );
+}
+
 export function startMemoryMetrics(meter: Meter): () => void {
   return stopAll([
     observeGauge(meter, 'heapUsed', () => v8.getHeapStatistics().used_heap_size),
     observeGauge(meter, 'heapMax', () => v8.getHeapStatistics().heap_size_limit),
     observeGauge(meter, 'nonHeapUsed', () => process.memoryUsage().external),
     observeGauge(meter, 'v8HeapLimit', () => v8.getHeapStatistics().heap_size_limit),
-    ...Object.entries(OF_HEAP_SPACES).map(([key, field]) =>
-      observeEach(createInstrument(meter, key as keyof typeof OF_HEAP_SPACES), (result) => {
-        for (const space of v8.getHeapSpaceStatistics())
-          result.observe(space[field], spaceAttributes(space.space_name));
-      }),
-    ),
+    observeHeapSpaces(meter),
   ]);
 }
 
