@@ -1,38 +1,18 @@
 /** A pipeline that leaves a process and is removed by the next: what the first one's scrape shows of it. */
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import type { Platform } from '../../src/platform/platform.ts';
-import { type NodeOptions, ownedAs, ownedBy, shutDownNodes, startNode } from '../support/cluster.ts';
-import { type CuttingProxy, startCuttingProxy } from '../support/cutting-proxy.ts';
+import { type NodeOptions, ownedAs, ownedBy, startNode, useSharedDatabase } from '../support/cluster.ts';
 import { pollFor } from '../support/poll.ts';
-import { newSchema, type PostgresServer, startPostgres } from '../support/postgres.ts';
 import { parsePrometheus, sampleValue } from '../support/prometheus-parser.ts';
 
 const NULL = { type: 'null', connectionString: 'null' } as const;
 
-let server: PostgresServer;
-let proxy: CuttingProxy;
-let schema: string;
-
-beforeAll(async () => {
-  server = await startPostgres();
-  proxy = await startCuttingProxy(server.port);
-});
-afterAll(async () => {
-  await proxy.close();
-  await server.stop();
-});
-beforeEach(() => {
-  schema = newSchema();
-});
-afterEach(async () => {
-  proxy.part(false);
-  await shutDownNodes();
-});
+const shared = useSharedDatabase();
 
 const node = (name: string, options: Partial<NodeOptions> = {}): Promise<Platform> =>
   startNode({
-    url: server.url(),
-    schema,
+    url: shared.server.url(),
+    schema: shared.schema,
     node: name,
     metrics: { prometheus: { host: '127.0.0.1', port: 0 } },
     ...options,
@@ -109,11 +89,11 @@ test('one of its id that is created again elsewhere and comes back begins at 0',
 });
 
 test('what a process lost that was cut off goes as well, once it is connected again', async () => {
-  const cut = await node('cut', { url: server.url(proxy.port) });
+  const cut = await node('cut', { url: shared.server.url(shared.proxy.port) });
   await spawn(cut, 'orders');
   await cut.pipeline('orders').ingest(batch(0));
   const other = await node('other');
-  proxy.part(true);
+  shared.proxy.part(true);
   await ownedAs(
     [
       [cut, 0],
@@ -123,6 +103,6 @@ test('what a process lost that was cut off goes as well, once it is connected ag
   );
   await other.removePipeline('orders');
   expect(await processedBy(cut, 'orders')).toBe(1);
-  proxy.part(false);
+  shared.proxy.part(false);
   await untilNoLine(cut, 'orders');
 });

@@ -1,40 +1,28 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import type { PipelineSpec } from '../../src/platform/code-parts.ts';
 import type { Platform } from '../../src/platform/platform.ts';
 import { startPlatform } from '../../src/platform/start.ts';
 import type { WriteContext } from '../../src/runtime/connector.ts';
-import { metricOf, type NodeOptions, ownedAs, ownedBy, shutDownNodes, startNode } from '../support/cluster.ts';
-import { type CuttingProxy, startCuttingProxy } from '../support/cutting-proxy.ts';
+import {
+  metricOf,
+  type NodeOptions,
+  ownedAs,
+  ownedBy,
+  shutDownNodes,
+  startNode,
+  useSharedDatabase,
+} from '../support/cluster.ts';
 import { deferred } from '../support/lab.ts';
 import { pollFor } from '../support/poll.ts';
-import { newSchema, type PostgresServer, startPostgres } from '../support/postgres.ts';
 import { ask } from '../support/status-page.ts';
 
 const NULL = { type: 'null', connectionString: 'null' } as const;
 const ELSEWHERE = { code: 'DATAFLOW_ERR_PIPELINE_ELSEWHERE' };
 
-let server: PostgresServer;
-let proxy: CuttingProxy;
-let schema: string;
-
-beforeAll(async () => {
-  server = await startPostgres();
-  proxy = await startCuttingProxy(server.port);
-});
-afterAll(async () => {
-  await proxy.close();
-  await server.stop();
-});
-beforeEach(() => {
-  schema = newSchema();
-});
-afterEach(async () => {
-  proxy.part(false);
-  await shutDownNodes();
-});
+const shared = useSharedDatabase();
 
 const node = (name: string, options: Partial<NodeOptions> = {}): Promise<Platform> =>
-  startNode({ url: server.url(), schema, node: name, ...options });
+  startNode({ url: shared.server.url(), schema: shared.schema, node: name, ...options });
 
 const idsOf = (count: number): string[] => Array.from({ length: count }, (_, index) => `pipeline-${index}`);
 
@@ -196,20 +184,20 @@ test('a removed pipeline has no owner, and may be created again by any process',
   );
   const [owner, other] = ownedBy(one).includes('gone') ? [one, two] : [two, one];
   await owner.removePipeline('gone');
-  expect(await server.query(`SELECT key, owner, is_retired FROM ${schema}.leases WHERE key = 'gone'`)).toEqual([
-    { key: 'gone', owner: null, is_retired: true },
-  ]);
+  expect(
+    await shared.server.query(`SELECT key, owner, is_retired FROM ${shared.schema}.leases WHERE key = 'gone'`),
+  ).toEqual([{ key: 'gone', owner: null, is_retired: true }]);
   await expect(other.pipeline('gone').start()).rejects.toMatchObject({ code: 'DATAFLOW_ERR_PIPELINE_UNKNOWN' });
   await spawnAll(other, ['gone']);
   expect(ownedBy(other)).toContain('gone');
-  expect(await server.query(`SELECT is_retired FROM ${schema}.leases WHERE key = 'gone'`)).toEqual([
+  expect(await shared.server.query(`SELECT is_retired FROM ${shared.schema}.leases WHERE key = 'gone'`)).toEqual([
     { is_retired: false },
   ]);
 });
 
 test('a process that is cut off gives up what it has, another goes on, and what comes back late is fenced', async () => {
   const ids = idsOf(4);
-  const cut = await node('cut', { url: server.url(proxy.port) });
+  const cut = await node('cut', { url: shared.server.url(shared.proxy.port) });
   await spawnAll(cut, ids);
   const other = await node('other');
   const [before] = await ownedAs(
@@ -222,7 +210,7 @@ test('a process that is cut off gives up what it has, another goes on, and what 
   const mine = before?.[0] as string;
   expect(await cut.pipeline(mine).ingest(batch(0))).toMatchObject({ duplicate: false });
 
-  proxy.part(true);
+  shared.proxy.part(true);
   const late = cut.pipeline(mine).ingest(batch(1));
   late.catch(() => {});
   await ownedAs(
@@ -235,7 +223,7 @@ test('a process that is cut off gives up what it has, another goes on, and what 
   expect(await metricOf(other, 'dataflow.cluster.takeovers')).toBe(2);
   expect(await other.pipeline(mine).ingest(batch(2))).toMatchObject({ duplicate: false });
 
-  proxy.part(false);
+  shared.proxy.part(false);
   await expect(late).rejects.toMatchObject({ code: expect.stringMatching(/ELSEWHERE|FENCED|BATCH_ABANDONED/) });
   await ownedAs(
     [
@@ -246,8 +234,8 @@ test('a process that is cut off gives up what it has, another goes on, and what 
   );
   const owner = ownedBy(cut).includes(mine) ? cut : other;
   expect(await owner.pipeline(mine).ingest(batch(3))).toMatchObject({ duplicate: false });
-  const rows = await server.query(
-    `SELECT data::json->>'batchId' AS batch FROM ${schema}.events
+  const rows = await shared.server.query(
+    `SELECT data::json->>'batchId' AS batch FROM ${shared.schema}.events
      WHERE key = $1 AND data::json->>'type' = 'BatchProcessed' ORDER BY sequence`,
     [mine],
   );
@@ -258,7 +246,9 @@ test('an append under a lease that another process has taken ends the actor and 
   const one = await node('one');
   await spawnAll(one, ['orders']);
   // What a process finds that was frozen for longer than its lease.
-  await server.query(`UPDATE ${schema}.leases SET owner = 'somebody', epoch = epoch + 1, takeover_epoch = epoch + 1`);
+  await shared.server.query(
+    `UPDATE ${shared.schema}.leases SET owner = 'somebody', epoch = epoch + 1, takeover_epoch = epoch + 1`,
+  );
   await expect(one.pipeline('orders').ingest(batch(0))).rejects.toMatchObject({
     code: 'DATAFLOW_ERR_JOURNAL_FENCED',
     details: { owner: 'somebody' },

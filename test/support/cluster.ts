@@ -1,7 +1,10 @@
 /** Platforms of one process that share a PostgreSQL journal as if they were several. */
+import { afterAll, afterEach, beforeAll, beforeEach } from '@jest/globals';
 import type { Platform } from '../../src/platform/platform.ts';
 import { type PlatformOptions, startPlatform } from '../../src/platform/start.ts';
+import { type CuttingProxy, startCuttingProxy } from './cutting-proxy.ts';
 import { pollFor } from './poll.ts';
+import { newSchema, type PostgresServer, startPostgres } from './postgres.ts';
 
 /** Short, so that a test need not wait long, and long enough for a machine that does much else. */
 export const LEASE_MS = 3000;
@@ -32,6 +35,35 @@ export async function startNode({ url, schema, node, ...options }: NodeOptions):
 export async function shutDownNodes(): Promise<void> {
   await Promise.all([...started].map((platform) => platform.shutdown()));
   started.clear();
+}
+
+/** What the nodes of a test share, and what some of them reach it through; to be looked at while tests run. */
+export interface SharedDatabase {
+  server: PostgresServer;
+  proxy: CuttingProxy;
+  /** Another one for each test. */
+  schema: string;
+}
+
+/** A database for the tests of a file, whose nodes end with each of them. */
+export function useSharedDatabase(): SharedDatabase {
+  const shared = {} as SharedDatabase;
+  beforeAll(async () => {
+    shared.server = await startPostgres();
+    shared.proxy = await startCuttingProxy(shared.server.port);
+  });
+  afterAll(async () => {
+    await shared.proxy.close();
+    await shared.server.stop();
+  });
+  beforeEach(() => {
+    shared.schema = newSchema();
+  });
+  afterEach(async () => {
+    shared.proxy.part(false);
+    await shutDownNodes();
+  });
+  return shared;
 }
 
 export const ownedBy = (platform: Platform): string[] => platform.listPipelines().map(({ id }) => id);
